@@ -112,4 +112,3 @@ func boottime() view.Tick {
 	}
 	return view.Tick(ts.Nano())
 }
-
