@@ -1,11 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-# The index of commands. Each installs what it lacks.
+# The index of commands. `make help` prints it.
 SHELL := /bin/bash
 export CGO_ENABLED := 0
-BINARIES := plexus plexus-clusterd plexus-configd
+FUZZTIME ?= 20s
 
-.PHONY: build
+.PHONY: help build test check generate fuzz clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+
 build: ## build the static binaries into bin/
 	go build -trimpath -o bin/plexus ./tools/plexus
 	go build -trimpath -o bin/plexus-clusterd ./clusterd
 	go build -trimpath -o bin/plexus-configd ./configd
+
+test: bin/testrun ## everything: rules, unit tests, and what else tools/testrun lists; ends with the totals
+	@bin/testrun
+
+check: bin/testrun ## the quick part of it: vet and the rules of the house
+	@bin/testrun --stages vet,lint
+
+generate: ## make the generated files anew (needs clang, libbpf-dev, protobuf-compiler)
+	go generate ./...
+
+fuzz: ## fuzz every parser, FUZZTIME=20s each
+	@set -e; grep -rlE --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$file); do \
+			echo "fuzz $$(dirname $$file) $$name"; \
+			go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) $$(dirname $$file); \
+		done; done
+
+clean: ## remove what was built here
+	rm -rf bin
+
+.PHONY: bin/testrun
+bin/testrun:
+	@go build -trimpath -o $@ ./tools/testrun
