@@ -46,7 +46,7 @@ func Headers(t *Tree) []Finding {
 // packageDocBytesMin is how much there is to say about any package.
 const packageDocBytesMin = 160
 
-// PackageDocs: each package has a doc.go from which a stranger can build.
+// PackageDocs: each package has a doc from which a stranger can build, in doc.go or, of a single file, at its top.
 func PackageDocs(t *Tree) []Finding {
 	var found []Finding
 	for dir, files := range t.folders() {
@@ -54,14 +54,16 @@ func PackageDocs(t *Tree) []Finding {
 			continue
 		}
 		at := slices.IndexFunc(files, func(f *File) bool { return path.Base(f.Path) == "doc.go" })
+		if at < 0 && len(files) == 1 && files[0].Go.Doc != nil {
+			at = 0
+		}
 		if at < 0 {
 			found = append(found, in(dir, "no doc.go; say what the package owns, its states, its invariants, with a picture"))
 			continue
 		}
 		doc := files[at].Go.Doc.Text()
-		name := files[at].Go.Name.Name
-		if !strings.HasPrefix(doc, "Package "+name+" ") && !(name == "main" && strings.HasPrefix(doc, "Command ")) {
-			found = append(found, in(files[at].Path, "the package doc begins with `Package %s` (`Command NAME` for a program)", name))
+		if name := files[at].Go.Name.Name; name != "main" && !strings.HasPrefix(doc, "Package "+name+" ") {
+			found = append(found, in(files[at].Path, "the package doc begins with `Package %s`", name))
 		}
 		if len(doc) < packageDocBytesMin {
 			found = append(found, in(files[at].Path, "a package doc of %d bytes says too little; what does it own, what always holds?", len(doc)))
