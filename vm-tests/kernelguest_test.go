@@ -1,0 +1,68 @@
+//go:build vm
+
+// SPDX-License-Identifier: Apache-2.0
+
+package vmtests
+
+import (
+	"context"
+	"flag"
+	"strings"
+	"testing"
+	"time"
+)
+
+var kernelFlag = flag.String("kernel", "", "the kernel series to test on; empty means all")
+
+// testLimit bounds one test of this package.
+const testLimit = 10 * time.Minute
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// seriesUnderTest is what -kernel chose.
+func seriesUnderTest() []string {
+	if *kernelFlag != "" {
+		return []string{*kernelFlag}
+	}
+	return KernelSeries()
+}
+
+func TestKernelGuestIsUpInTenSeconds(t *testing.T) {
+	for _, series := range seriesUnderTest() {
+		t.Run(series, func(t *testing.T) {
+			ctx := testContext(t)
+			g, err := StartKernelGuest(ctx, KernelOptions{Kernel: series, Log: t.Logf})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			if !strings.HasPrefix(g.Release(), series+".") {
+				t.Errorf("release %s, want %s", g.Release(), series)
+			}
+			if g.BootTook() > 10*time.Second {
+				t.Errorf("up in %v, want 10 s at most", g.BootTook())
+			}
+			if err := g.Modprobe(ctx, "scsi_debug", "dev_size_mb=16"); err != nil {
+				t.Error(err)
+			}
+			if err := g.Put(ctx, "/tmp/x/y", 0o600, strings.NewReader("hello")); err != nil {
+				t.Error(err)
+			}
+			if b, err := g.Get(ctx, "/tmp/x/y"); err != nil || string(b) != "hello" {
+				t.Errorf("got %q, %v", b, err)
+			}
+			if err := g.CheckKernelLog(ctx); err != nil {
+				t.Error(err)
+			}
+			start := time.Now()
+			if err := g.PowerOff(ctx); err != nil {
+				t.Error(err)
+			}
+			t.Logf("off in %v", time.Since(start))
+		})
+	}
+}
