@@ -31,9 +31,6 @@ type scratch struct {
 	leash  *os.File // its closing tells the reaper that the owner is gone
 }
 
-// reaperScript removes the directory when its standard input ends.
-const reaperScript = `cat >/dev/null; exec rm -rf -- "$1"`
-
 func newScratch() (*scratch, error) {
 	if err := Sweep(); err != nil {
 		return nil, err
@@ -64,10 +61,15 @@ func (s *scratch) guard() (err error) {
 	}
 	defer end.Close()
 	s.leash = leash
-	s.reaper = exec.Command("/bin/sh", "-c", reaperScript, "reaper", s.dir)
+	// xargs runs rm when its standard input ends: when this process closes the leash, or is no more.
+	s.reaper = exec.Command("xargs", "-0", "rm", "-rf", "--")
 	s.reaper.Stdin = end
 	s.reaper.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return s.reaper.Start()
+	if err := s.reaper.Start(); err != nil {
+		return err
+	}
+	_, err = leash.WriteString(s.dir + "\x00")
+	return err
 }
 
 // path names a file of the directory.
