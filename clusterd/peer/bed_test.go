@@ -23,8 +23,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	heartbeat = 50 * time.Millisecond
-	patience  = 20 * time.Second // for what must happen; a test that passes does not wait so long
+	heartbeat = 250 * time.Millisecond // links survive a machine that stalls for two seconds
+	patience  = 20 * time.Second       // for what must happen; a test that passes does not wait so long
 )
 
 var (

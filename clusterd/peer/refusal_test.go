@@ -57,7 +57,7 @@ func TestWhatIsRefused(t *testing.T) {
 		}, CodeProtocol, "protocols 2-0", true},
 		{"no hello", certified, func(x *caller) { x.say(aliveFrame()) }, CodeFrame, "first frame is no hello", true},
 		{"hello too long", certified, func(x *caller) {
-			x.say(hello(func(h *wire.Hello) { h.Address = strings.Repeat("x", wire.HelloBytesMax) }))
+			x.conn.Write(protowire.AppendVarint(nil, wire.HelloBytesMax+1))
 		}, CodeFrame, "oversized frame", false},
 		{"hello cut short", certified, func(x *caller) {
 			x.conn.Write([]byte{200, 1, 2, 3})
@@ -70,7 +70,7 @@ func TestWhatIsRefused(t *testing.T) {
 		}, CodeFrame, "node 2 at", false},
 		{"second hello", certified, func(x *caller) {
 			x.say(hello(same))
-			x.say(hello(same))
+			wire.Write(x.conn, hello(same)) // which may find the connection closed half way
 		}, CodeFrame, "said hello twice", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -106,6 +106,7 @@ func TestWhatIsRefused(t *testing.T) {
 }
 
 func TestADiallerSaysWhyItIsNotTalkedTo(t *testing.T) {
+	t.Parallel()
 	c, foreign := newCluster(t), newCluster(t)
 	other := foreign.open(foreign.config(2))
 	service := c.config(2)
