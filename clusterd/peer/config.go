@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/plexus-cvm/plexus/clusterd/pki"
+	"github.com/plexus-cvm/plexus/clusterd/pki/enroll"
 	"github.com/plexus-cvm/plexus/clusterd/view"
 )
 
@@ -44,7 +45,7 @@ type Config struct {
 }
 
 // EnrollProtocol is the ALPN name under which a joiner without a certificate connects.
-const EnrollProtocol = "plexus-enroll/1"
+const EnrollProtocol = enroll.Protocol
 
 // peerProtocol is the ALPN name of everybody else.
 const peerProtocol = "plexus-peer/1"
