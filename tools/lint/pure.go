@@ -16,7 +16,7 @@ var pure = []string{
 // valuePackages of the standard library hold values and computations only.
 var valuePackages = []string{
 	"bytes", "cmp", "container/heap", "container/list", "container/ring", "crypto/sha256", "encoding", "encoding/base64",
-	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/crc32", "iter", "maps", "math",
+	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/crc32", "io", "iter", "maps", "math",
 	"math/bits", "net/netip", "path", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
