@@ -26,6 +26,7 @@
 //   - Every length and offset is a whole number of extents of 1 MiB, so a stripe unit never straddles the end of a subdisk.
 //   - A subdisk lies inside the public region of its disk, and no two subdisks overlap.
 //   - All columns of a plex are equally long and share no disk; all plexes of a volume are as long as the volume.
+//   - Up to 5 disks keep a copy of the configuration, each under a number of its own; Edit gives the numbers.
 //   - Disks and volumes are sorted by name. Where a subdisk stands in its plex follows from the lengths before it, and is
 //     stored nowhere.
 //

@@ -72,12 +72,26 @@ func (g *Group) addDisk(d Disk) error {
 	if other, ok := g.DiskByID(d.ID); ok {
 		return fmt.Errorf("the disk with label id %s is in group %s already, as %s", d.ID, g.Name, other.Name)
 	}
+	if d.Copy != 0 {
+		return fmt.Errorf("disk %s names its copy number %d: leave that to the group", d.Name, d.Copy)
+	}
+	d.Copy = g.nextCopy()
 	i, taken := slices.BinarySearchFunc(g.Disks, d.Name, diskByName)
 	if taken {
 		return fmt.Errorf("disk name %s is taken in group %s: choose another", d.Name, g.Name)
 	}
 	g.Disks = slices.Insert(g.Disks, i, d)
 	return nil
+}
+
+// nextCopy returns the lowest copy number that no disk has, or zero if there are enough copies.
+func (g *Group) nextCopy() int {
+	for n := 1; n <= CopiesMax; n++ {
+		if !slices.ContainsFunc(g.Disks, func(d Disk) bool { return d.Copy == n }) {
+			return n
+		}
+	}
+	return 0
 }
 
 // nextDiskName returns the first free name of the form GROUP01.

@@ -16,7 +16,10 @@ const (
 	plexesMax   = 32 // of one volume
 	columnsMax  = 64 // of one plex
 	subdisksMax = 64 * 1024
-	wwidBytes   = 256
+
+	// CopiesMax is on how many disks of a group its configuration is kept.
+	CopiesMax = 5
+	wwidBytes = 256
 )
 
 // Group is one disk group. The zero value is no group; its Version is zero.
@@ -36,6 +39,7 @@ type Disk struct {
 	Name   string  `json:"name"`           // for example dg01
 	ID     string  `json:"id"`             // of its label
 	WWID   string  `json:"wwid,omitempty"` // as found when it was added
+	Copy   int     `json:"copy,omitempty"` // 1 to CopiesMax: its label keeps a copy of the configuration; given by Edit
 	Offset Sectors `json:"offset"`         // of the public region
 	Length Sectors `json:"length"`         // of the public region
 }
@@ -113,6 +117,17 @@ func (g Group) DiskByID(id string) (Disk, bool) {
 		}
 	}
 	return Disk{}, false
+}
+
+// Copies returns the disks that keep a copy of the configuration, sorted by name.
+func (g Group) Copies() []Disk {
+	var list []Disk
+	for _, d := range g.Disks {
+		if d.Copy > 0 {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // Volume returns the volume of that name.

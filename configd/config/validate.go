@@ -77,6 +77,27 @@ func (g Group) checkDisks() error {
 		}
 		ids[d.ID] = d.Name
 	}
+	return g.checkCopies()
+}
+
+func (g Group) checkCopies() error {
+	var owner [CopiesMax + 1]string
+	copies := 0
+	for _, d := range g.Disks {
+		switch {
+		case d.Copy < 0 || d.Copy > CopiesMax:
+			return fmt.Errorf("disk %s: copy number %d is not in 0..%d", d.Name, d.Copy, CopiesMax)
+		case d.Copy == 0:
+			continue
+		case owner[d.Copy] != "":
+			return fmt.Errorf("disks %s and %s both keep copy %d", owner[d.Copy], d.Name, d.Copy)
+		}
+		owner[d.Copy] = d.Name
+		copies++
+	}
+	if copies == 0 {
+		return fmt.Errorf("no disk keeps a copy of the configuration")
+	}
 	return nil
 }
 

@@ -54,6 +54,9 @@ func TestValidateNamesWhatBreaksARule(t *testing.T) {
 		{"larger than", func(g *Group) { g.Disks[0].Length = 1 << 60 }},
 		{"does not print", func(g *Group) { g.Disks[0].WWID = "a\nb" }},
 		{"wwid", func(g *Group) { g.Disks[0].WWID = strings.Repeat("x", 300) }},
+		{"copy number 6", func(g *Group) { g.Disks[0].Copy = 6 }},
+		{"both keep copy 1", func(g *Group) { g.Disks[1].Copy = 1 }},
+		{"no disk keeps a copy", func(g *Group) { g.Disks[0].Copy, g.Disks[1].Copy = 0, 0 }},
 		{"not aligned to 1m", func(g *Group) { g.Disks[0].Length++ }},
 		{"volume lin follows str", func(g *Group) { g.Volumes[0], g.Volumes[1] = g.Volumes[1], g.Volumes[0] }},
 		{"same id", func(g *Group) { g.Volumes[1].ID = g.Volumes[0].ID }},
@@ -90,6 +93,7 @@ func bigGroup() Group {
 	for i := range disksMax {
 		g.Disks = append(g.Disks, Disk{Name: fmt.Sprintf("big%03d", i), ID: testID(i + 2), Offset: 9 * Extent, Length: 100 * Extent})
 	}
+	g.Disks[0].Copy = 1
 	for i := range volumesMax {
 		disk := g.Disks[i%disksMax].Name
 		g.Volumes = append(g.Volumes, Volume{
