@@ -71,6 +71,7 @@ func (m *Machine) abort(why view.Reason) {
 		return
 	}
 	l.cond, l.reason, l.closing, l.ready = view.Aborting, why, false, false
+	l.lease.holding, l.lease.held = false, false // the leave takes the volumes over, suspended or not
 	l.bye = &Bye{Inc: l.inc, Reason: why}
 	l.tried = m.now
 	m.setLease(view.Lease{State: view.LeaseFenced})
