@@ -90,11 +90,10 @@ const shownSeconds = 2
 
 func (r *reader) testEnded(e event, name string) {
 	r.tests[e.Package]++
-	top := !strings.Contains(e.Test, "/")
 	switch e.Action {
 	case "pass":
 		r.passed++
-		if top && e.Elapsed >= shownSeconds {
+		if e.Elapsed >= shownSeconds {
 			r.say("ok    %s %.1fs", name, e.Elapsed)
 		}
 	case "fail":

@@ -20,9 +20,11 @@ type stage struct {
 // stages is the whole list, in the order in which they run: what is quick and most likely to fail comes first.
 func stages() []stage {
 	return []stage{
-		{name: "vet", what: "go vet over all packages", argv: []string{"go", "vet", "./..."}},
+		{name: "vet", what: "go vet over all packages, with the tests that run in guests", argv: []string{"go", "vet", "-tags", "vm,guest", "./..."}},
 		goTest("lint", "the rules of the house, gofmt among them", "./tools/lint/"),
 		goTest("unit", "the tests of every other package", "./..."),
+		guests("6.12"),
+		guests("6.1"),
 	}
 }
 
@@ -31,6 +33,12 @@ var ownStage = []string{"/tools/lint"}
 
 func goTest(name, what string, args ...string) stage {
 	return stage{name: name, what: what, gotest: true, argv: append([]string{"go", "test", "-json"}, args...)}
+}
+
+// guests is the stage of the tests that run inside a guest with a kernel of that series.
+func guests(series string) stage {
+	return goTest("guest-"+series, "device-mapper, gate and netlink tests inside guests with a stock "+series+" kernel",
+		"-tags", "vm", "-count", "1", "-timeout", "20m", "./vm-tests", "-run", "^TestGuest$|^TestKernelGuest", "-kernel", series)
 }
 
 // pick returns the stages named in the comma-separated list, in the order of the run; an empty list is all of them.
