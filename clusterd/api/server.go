@@ -119,8 +119,7 @@ func Handle[In, Out any](mux *http.ServeMux, pattern string, verb func(context.C
 			WriteError(w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(out) // who hung up does not want it
+		WriteAnswer(w, out)
 	})
 }
 

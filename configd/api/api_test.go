@@ -6,22 +6,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/configd/config"
 )
 
-// recorder is a service that keeps what it was asked and answers with err, or with empty values.
+// recorder keeps what it was asked and answers with err, or with empty values.
 type recorder struct {
 	asked []string
 	err   error
@@ -32,12 +31,12 @@ func (s *recorder) note(what string, args ...any) error {
 	return s.err
 }
 
-func (s *recorder) Disks(context.Context) ([]Disk, error) { return nil, s.note("disks") }
-func (s *recorder) InitDisks(_ context.Context, r DiskInit) ([]Disk, error) {
-	return []Disk{{Device: "/dev/sdb"}}, s.note("init", r)
+func (s *recorder) Disks(context.Context) (DiskList, error) { return DiskList{}, s.note("disks") }
+func (s *recorder) InitDisks(_ context.Context, r DiskInit) (DiskList, error) {
+	return DiskList{Disks: []Disk{{Device: "/dev/sdb"}}}, s.note("init", r)
 }
-func (s *recorder) Groups(context.Context) ([]Group, error) {
-	return []Group{{Name: "data"}}, s.note("groups")
+func (s *recorder) Groups(context.Context) (GroupList, error) {
+	return GroupList{Groups: []Group{{Name: "data"}}}, s.note("groups")
 }
 func (s *recorder) Group(_ context.Context, name string) (Group, error) {
 	return Group{Name: name}, s.note("group", name)
@@ -45,8 +44,8 @@ func (s *recorder) Group(_ context.Context, name string) (Group, error) {
 func (s *recorder) CreateGroup(_ context.Context, r GroupCreate) (Change, error) {
 	return Change{Group: r.Name}, s.note("create group", r)
 }
-func (s *recorder) Volumes(_ context.Context, group string) ([]Volume, error) {
-	return []Volume{{Plexes: []Plex{{Columns: [][]Subdisk{nil}}}}}, s.note("volumes", group)
+func (s *recorder) Volumes(_ context.Context, group string) (VolumeList, error) {
+	return VolumeList{Volumes: []Volume{{Plexes: []Plex{{Columns: [][]Subdisk{nil}}}}}}, s.note("volumes", group)
 }
 func (s *recorder) Volume(_ context.Context, group, name string) (Volume, error) {
 	return Volume{Group: group, Name: name}, s.note("volume", group, name)
@@ -63,17 +62,25 @@ func (s *recorder) RemoveVolume(_ context.Context, group, name string, r VolumeR
 func (s *recorder) Doctor(context.Context) (Doctor, error) { return Doctor{}, s.note("doctor") }
 
 // serve listens on a real unix socket and returns its client.
-func serve(t *testing.T, s Service) *Client {
+func serve(t *testing.T, v Verbs) Configd {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "configd.sock")
-	l, err := net.Listen("unix", socket)
+	l, err := api.Listen(socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: NewHandler(s)}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return NewClient(socket)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- api.Serve(ctx, l, Handler(v)) }()
+	c := Dial(socket)
+	t.Cleanup(func() {
+		c.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 func TestEachRequestReachesTheServiceAsItWasSent(t *testing.T) {
@@ -112,98 +119,72 @@ func TestEachRequestReachesTheServiceAsItWasSent(t *testing.T) {
 }
 
 func TestNoAnswerHoldsNullAndEachHasItsSchema(t *testing.T) {
-	h := NewHandler(&recorder{})
+	c := serve(t, &recorder{})
 	for _, path := range []string{"/v1/disks", "/v1/groups", "/v1/groups/data", "/v1/volumes", "/v1/volumes/data/vol1", "/v1/doctor"} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		body := w.Body.String()
-		if w.Code != http.StatusOK || strings.Contains(body, "null") || !strings.Contains(body, `"schema":1`) {
-			t.Errorf("%s: %d %s", path, w.Code, body)
+		var body json.RawMessage
+		if err := c.Call(t.Context(), http.MethodGet, path, nil, &body); err != nil {
+			t.Error(err)
+		}
+		if text := string(body); strings.Contains(text, "null") || !strings.Contains(text, `"schema":1`) {
+			t.Errorf("%s: %s", path, text)
 		}
 	}
 }
 
-func TestRefusalKeepsItsCodeTextAndHint(t *testing.T) {
-	for code := range statuses {
-		refusal := &Error{Code: code, Text: "create volume vol1: no", Hint: "do this"}
-		_, err := serve(t, &recorder{err: fmt.Errorf("group data: %w", refusal)}).Groups(t.Context())
-		var got *Error
-		want := Error{Code: code, Text: "group data: create volume vol1: no", Hint: "do this"}
-		if !errors.As(err, &got) || *got != want {
-			t.Errorf("got %+v, want %+v", err, want)
-		}
-	}
-	_, err := serve(t, &recorder{err: fs.ErrClosed}).Groups(t.Context())
-	if got := (*Error)(nil); !errors.As(err, &got) || got.Code != Failed || got.Text != fs.ErrClosed.Error() {
-		t.Errorf("an error without code arrived as %v", err)
+func TestRefusalKeepsItsCodeWordsAndHint(t *testing.T) {
+	refusal := api.Refuse(api.NotAllowed, "wait", "create volume vol1: no quorum")
+	_, err := serve(t, &recorder{err: refusal}).Groups(t.Context())
+	if e := api.AsError(err); *e != *refusal {
+		t.Errorf("got %+v, want %+v", e, refusal)
 	}
 }
 
-func TestDaemonThatIsNotThereIsUnreachableAndNamed(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "configd.sock")
-	_, err := NewClient(socket).Groups(t.Context())
-	var away *Unreachable
-	if !errors.As(err, &away) || !errors.Is(err, fs.ErrNotExist) || strings.Count(err.Error(), socket) != 1 {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestBadRequestsAreRefusedBeforeTheService(t *testing.T) {
+func TestBadRequestsAreRefusedBeforeTheDaemonIsAsked(t *testing.T) {
 	for name, c := range map[string]struct {
-		path, body string
-		code       int
+		path string
+		body any
 	}{
-		"unknown field":    {"/v1/volumes", `{"group":"data","nmae":"vol1"}`, http.StatusBadRequest},
-		"no JSON":          {"/v1/volumes", `size=10g`, http.StatusBadRequest},
-		"empty":            {"/v1/volumes", ``, http.StatusBadRequest},
-		"two values":       {"/v1/volumes/data/vol1/remove", `{}{}`, http.StatusBadRequest},
-		"bad size":         {"/v1/volumes/data/vol1/resize", `{"size":"ten"}`, http.StatusBadRequest},
-		"much too long":    {"/v1/groups", `{"name":"` + strings.Repeat("a", requestBytesMax) + `"}`, http.StatusBadRequest},
-		"no such request":  {"/v1/volumes/data/vol1/explode", `{}`, http.StatusNotFound},
-		"no such version":  {"/v2/groups", `{}`, http.StatusNotFound},
-		"get, and it is a": {"/v1/disks", `{}`, http.StatusNotFound},
+		"unknown field": {"/v1/volumes", map[string]any{"group": "data", "nmae": "vol1"}},
+		"wrong type":    {"/v1/disks/init", map[string]any{"disks": "/dev/sdb"}},
+		"bad size":      {"/v1/volumes/data/vol1/resize", map[string]any{"size": "ten"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &recorder{}
-			w := httptest.NewRecorder()
-			NewHandler(s).ServeHTTP(w, httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body)))
-			var e Error
-			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != c.code || e.Text == "" || e.Code == "" {
-				t.Errorf("%d %s", w.Code, w.Body)
-			}
-			if len(s.asked) > 0 {
-				t.Errorf("the service was asked %q", s.asked)
+			err := serve(t, s).Call(t.Context(), http.MethodPost, c.path, c.body, nil)
+			if e := api.AsError(err); e.Code != api.BadRequest || len(s.asked) > 0 {
+				t.Errorf("got %v, the daemon was asked %q", err, s.asked)
 			}
 		})
-	}
-}
-
-func TestAnswerThatIsNotOursIsAnError(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "configd.sock")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: http.NotFoundHandler()}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
-	if _, err := NewClient(socket).Groups(t.Context()); err == nil || !strings.Contains(err.Error(), "another version") {
-		t.Errorf("got %v", err)
 	}
 }
 
 // Whatever the body, the daemon answers with JSON and a code, and does not panic.
 func FuzzRequests(f *testing.F) {
 	paths := []string{"/v1/volumes", "/v1/volumes/data/vol1/resize", "/v1/groups", "/v1/disks/init"}
-	for i, body := range []string{`{"group":"data","name":"vol1","size":"10g"}`, `{"size":"+5%FREE"}`, `{"name":"x","disks":[""]}`, `{"disks":null}`} {
+	for i, body := range []string{
+		`{"group":"data","name":"vol1","size":"10g"}`, `{"size":"+5%FREE"}`, `{"name":"x","disks":[""]}`, `{"disks":null}`,
+	} {
 		f.Add(i, []byte(body))
 	}
+	socket := filepath.Join(f.TempDir(), "configd.sock")
+	l, err := api.Listen(socket)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ctx := f.Context()
+	go func() { _ = api.Serve(ctx, l, Handler(&recorder{})) }()
+	dial := func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) }
+	client := &http.Client{Transport: &http.Transport{DialContext: dial}}
 	f.Fuzz(func(t *testing.T, i int, body []byte) {
-		w := httptest.NewRecorder()
 		path := paths[uint(i)%uint(len(paths))]
-		NewHandler(&recorder{}).ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
-		if !json.Valid(w.Body.Bytes()) || w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
-			t.Errorf("%s %q: %d %s", path, body, w.Code, w.Body)
+		answer, err := client.Post("http://configd"+path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || !json.Valid(text) || answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s %q: %d %s %v", path, body, answer.StatusCode, text, err)
 		}
 	})
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api is how programs talk to configd: values, a client, and a handler that serves them from a Service. It is
-// HTTP with JSON bodies over the unix socket /run/plexus/configd.sock. Root may do everything, members of the group
-// plexus may ask.
+// Package api is how programs talk to configd: values, a client, and the server's half without the daemon behind it
+// (Verbs). Transport, errors and rights are those of clusterd/api, over the unix socket /run/plexus/configd.sock.
 //
 //	GET    /v1/disks                          DiskList
 //	POST   /v1/disks/init          DiskInit   DiskList     of the disks named

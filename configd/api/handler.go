@@ -5,60 +5,66 @@ package api
 import (
 	"context"
 	"net/http"
+
+	"github.com/plexus-cvm/plexus/clusterd/api"
 )
 
-// NewHandler serves the requests of the package doc from s.
-func NewHandler(s Service) http.Handler {
+// Handler serves the requests of the package doc.
+func Handler(v Verbs) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/disks", answer(func(ctx context.Context, _ *http.Request, _ struct{}) (DiskList, error) {
-		list, err := s.Disks(ctx)
-		return DiskList{Schema, list}, err
-	}))
-	mux.Handle("POST /v1/disks/init", answer(func(ctx context.Context, _ *http.Request, in DiskInit) (DiskList, error) {
-		list, err := s.InitDisks(ctx, in)
-		return DiskList{Schema, list}, err
-	}))
-	mux.Handle("GET /v1/groups", answer(func(ctx context.Context, _ *http.Request, _ struct{}) (GroupList, error) {
-		list, err := s.Groups(ctx)
-		return GroupList{Schema, list}, err
-	}))
-	mux.Handle("GET /v1/groups/{group}", answer(func(ctx context.Context, r *http.Request, _ struct{}) (Group, error) {
-		g, err := s.Group(ctx, r.PathValue("group"))
+	handle(mux, "GET /v1/disks", func(ctx context.Context, _ *http.Request, _ api.None) (DiskList, error) {
+		list, err := v.Disks(ctx)
+		list.Schema = Schema
+		return list, err
+	})
+	handle(mux, "POST /v1/disks/init", func(ctx context.Context, _ *http.Request, in DiskInit) (DiskList, error) {
+		list, err := v.InitDisks(ctx, in)
+		list.Schema = Schema
+		return list, err
+	})
+	handle(mux, "GET /v1/groups", func(ctx context.Context, _ *http.Request, _ api.None) (GroupList, error) {
+		list, err := v.Groups(ctx)
+		list.Schema = Schema
+		return list, err
+	})
+	handle(mux, "GET /v1/groups/{group}", func(ctx context.Context, r *http.Request, _ api.None) (Group, error) {
+		g, err := v.Group(ctx, r.PathValue("group"))
 		g.Schema = Schema
 		return g, err
-	}))
-	mux.Handle("POST /v1/groups", answer(func(ctx context.Context, _ *http.Request, in GroupCreate) (Change, error) {
-		return numbered(s.CreateGroup(ctx, in))
-	}))
-	mux.Handle("GET /v1/doctor", answer(func(ctx context.Context, _ *http.Request, _ struct{}) (Doctor, error) {
-		d, err := s.Doctor(ctx)
+	})
+	handle(mux, "POST /v1/groups", func(ctx context.Context, _ *http.Request, in GroupCreate) (Change, error) {
+		return numbered(v.CreateGroup(ctx, in))
+	})
+	handle(mux, "GET /v1/doctor", func(ctx context.Context, _ *http.Request, _ api.None) (Doctor, error) {
+		d, err := v.Doctor(ctx)
 		d.Schema = Schema
 		return d, err
-	}))
-	handleVolumes(mux, s)
-	return orNoSuchPath(mux)
+	})
+	handleVolumes(mux, v)
+	return mux
 }
 
-func handleVolumes(mux *http.ServeMux, s Service) {
-	mux.Handle("GET /v1/volumes", answer(func(ctx context.Context, r *http.Request, _ struct{}) (VolumeList, error) {
-		list, err := s.Volumes(ctx, r.URL.Query().Get("group"))
-		return VolumeList{Schema, list}, err
-	}))
-	mux.Handle("POST /v1/volumes", answer(func(ctx context.Context, _ *http.Request, in VolumeCreate) (Change, error) {
-		return numbered(s.CreateVolume(ctx, in))
-	}))
+func handleVolumes(mux *http.ServeMux, v Verbs) {
+	handle(mux, "GET /v1/volumes", func(ctx context.Context, r *http.Request, _ api.None) (VolumeList, error) {
+		list, err := v.Volumes(ctx, r.URL.Query().Get("group"))
+		list.Schema = Schema
+		return list, err
+	})
+	handle(mux, "POST /v1/volumes", func(ctx context.Context, _ *http.Request, in VolumeCreate) (Change, error) {
+		return numbered(v.CreateVolume(ctx, in))
+	})
 	const one = "/v1/volumes/{group}/{volume}"
-	mux.Handle("GET "+one, answer(func(ctx context.Context, r *http.Request, _ struct{}) (Volume, error) {
-		v, err := s.Volume(ctx, r.PathValue("group"), r.PathValue("volume"))
-		v.Schema = Schema
-		return v, err
-	}))
-	mux.Handle("POST "+one+"/resize", answer(func(ctx context.Context, r *http.Request, in VolumeResize) (Change, error) {
-		return numbered(s.ResizeVolume(ctx, r.PathValue("group"), r.PathValue("volume"), in))
-	}))
-	mux.Handle("POST "+one+"/remove", answer(func(ctx context.Context, r *http.Request, in VolumeRemove) (Change, error) {
-		return numbered(s.RemoveVolume(ctx, r.PathValue("group"), r.PathValue("volume"), in))
-	}))
+	handle(mux, "GET "+one, func(ctx context.Context, r *http.Request, _ api.None) (Volume, error) {
+		out, err := v.Volume(ctx, r.PathValue("group"), r.PathValue("volume"))
+		out.Schema = Schema
+		return out, err
+	})
+	handle(mux, "POST "+one+"/resize", func(ctx context.Context, r *http.Request, in VolumeResize) (Change, error) {
+		return numbered(v.ResizeVolume(ctx, r.PathValue("group"), r.PathValue("volume"), in))
+	})
+	handle(mux, "POST "+one+"/remove", func(ctx context.Context, r *http.Request, in VolumeRemove) (Change, error) {
+		return numbered(v.RemoveVolume(ctx, r.PathValue("group"), r.PathValue("volume"), in))
+	})
 }
 
 func numbered(c Change, err error) (Change, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	clusterd "github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/configd/api"
 	"github.com/plexus-cvm/plexus/tools/plexus/report"
 )
@@ -27,7 +28,11 @@ type app struct {
 	runDir string
 }
 
-func (a *app) configd() *api.Client { return api.NewClient(filepath.Join(a.runDir, "configd.sock")) }
+func (a *app) configd() api.Configd { return api.Dial(filepath.Join(a.runDir, "configd.sock")) }
+
+func (a *app) clusterd() clusterd.Clusterd {
+	return clusterd.Dial(filepath.Join(a.runDir, "clusterd.sock"))
+}
 
 // output is the value of -o.
 type output struct{ json bool }

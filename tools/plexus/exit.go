@@ -10,16 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/plexus-cvm/plexus/configd/api"
+	"github.com/plexus-cvm/plexus/clusterd/api"
 )
 
-// Exit codes. They are part of the interface and do not change.
+// Exit codes of the command alone. Those of an answer are with api.Error.
 const (
-	exitOK          = 0
-	exitMisuse      = 3
-	exitUnreachable = 4
-	exitFailed      = 5
-	exitNotNow      = 6
+	exitOK     = 0
+	exitMisuse = 3
 )
 
 // misused is a command line that is wrong. It has a hint of its own.
@@ -43,36 +40,20 @@ func args(least, most int) cobra.PositionalArgs {
 }
 
 func exitCode(err error) int {
-	var refused *api.Error
-	var away *api.Unreachable
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, new(misused)):
 		return exitMisuse
-	case errors.As(err, &away):
-		return exitUnreachable
-	case errors.As(err, &refused) && refused.Code == api.NotNow:
-		return exitNotNow
-	case errors.As(err, &refused) && refused.Code == api.BadRequest:
-		return exitMisuse
 	}
-	return exitFailed
+	return api.AsError(err).ExitCode()
 }
 
 func hint(err error) string {
-	var wrong misused
-	var refused *api.Error
-	var away *api.Unreachable
-	switch {
-	case errors.As(err, &wrong):
+	if wrong, ok := errors.AsType[misused](err); ok {
 		return "try: " + wrong.command + " --help"
-	case errors.As(err, &away):
-		return away.Hint()
-	case errors.As(err, &refused):
-		return refused.Hint
 	}
-	return ""
+	return api.AsError(err).Hint
 }
 
 // complain prints the error as every error of the command is printed.

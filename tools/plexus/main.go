@@ -44,6 +44,7 @@ func root() *cobra.Command {
 	c.PersistentFlags().VarP(&a.output, "output", "o", "`table` or json")
 	c.PersistentFlags().StringVar(&a.runDir, "run-dir", a.runDir, "`folder` of the daemons' sockets")
 	c.AddCommand(
+		verbs("cluster", "membership of this node", clusterInit(a), clusterJoin(a), clusterLeave(a), clusterStatus(a), clusterToken(a)),
 		verbs("disk", "disks of this node", diskList(a), diskInit(a)),
 		verbs("dg", "disk groups", dgCreate(a), dgList(a), dgShow(a)),
 		verbs("volume", "volumes", volumeCreate(a), volumeList(a), volumeShow(a), volumeResize(a), volumeRemove(a)),

@@ -3,14 +3,17 @@
 package main
 
 import (
-	"net"
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	clusterd "github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/configd/api"
 )
 
@@ -30,14 +33,18 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits":   exits,
+			"waitfor": waitfor,
 			"configd": func(ts *testscript.TestScript, _ bool, _ []string) {
-				serve(ts, "configd.sock", api.NewHandler(newFakeConfigd()))
+				serve(ts, "configd.sock", api.Handler(newFakeConfigd()))
+			},
+			"clusterd": func(ts *testscript.TestScript, _ bool, args []string) {
+				serve(ts, "clusterd.sock", clusterd.Handler(newFakeClusterd(args)))
 			},
 			"refusing": func(ts *testscript.TestScript, _ bool, args []string) {
 				f := newFakeConfigd()
-				f.err = api.Refuse(api.Code(args[0]), "%s", args[1])
-				serve(ts, "configd.sock", api.NewHandler(f))
+				f.err = clusterd.Refuse(clusterd.Code(args[0]), "", "%s", args[1])
+				serve(ts, "configd.sock", api.Handler(f))
 			},
 		},
 	})
@@ -58,10 +65,32 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// waitLimit is when waiting for what does not come has been long enough.
+const waitLimit = 30 * time.Second
+
+// waitfor runs a command again and again until its output matches: waitfor leaving plexus cluster status.
+func waitfor(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for end := time.Now().Add(waitLimit); ; {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%v printed no %q within %v", args[1:], args[0], waitLimit)
+		}
+	}
+}
+
+// serve lets a fake answer behind the socket until the script ends.
 func serve(ts *testscript.TestScript, name string, h http.Handler) {
-	l, err := net.Listen("unix", filepath.Join(ts.Getenv(runDirVariable), name))
+	l, err := clusterd.Listen(filepath.Join(ts.Getenv(runDirVariable), name))
 	ts.Check(err)
-	server := &http.Server{Handler: h}
-	go func() { _ = server.Serve(l) }()
-	ts.Defer(func() { _ = server.Close() })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- clusterd.Serve(ctx, l, h) }()
+	ts.Defer(func() {
+		cancel()
+		<-done
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	clusterd "github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/clusterd/view"
 	"github.com/plexus-cvm/plexus/configd/api"
 	"github.com/plexus-cvm/plexus/configd/config"
@@ -35,26 +36,26 @@ func newFakeConfigd() *fakeConfigd {
 	return f
 }
 
-func (f *fakeConfigd) Disks(context.Context) ([]api.Disk, error) {
+func (f *fakeConfigd) Disks(context.Context) (api.DiskList, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.disks), nil
+	return api.DiskList{Disks: slices.Clone(f.disks)}, nil
 }
 
-func (f *fakeConfigd) InitDisks(_ context.Context, r api.DiskInit) (list []api.Disk, err error) {
+func (f *fakeConfigd) InitDisks(_ context.Context, r api.DiskInit) (list api.DiskList, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, dev := range r.Disks {
 		d := f.disk(dev)
 		switch {
 		case d == nil:
-			return nil, api.Refuse(api.NotFound, "init disk %s: there is no such disk on this node", dev)
+			return list, clusterd.Refuse(clusterd.Failed, "plexus disk list names them", "init disk %s: there is no such disk on this node", dev)
 		case d.State == api.DiskForeign && !r.Force:
-			return nil, &api.Error{Code: api.Failed, Text: fmt.Sprintf("init disk %s: %s is on it", dev, d.Detail),
-				Hint: "--force overwrites it, and what is on it is lost"}
+			return list, clusterd.Refuse(clusterd.Failed, "--force overwrites it, and what is on it is lost",
+				"init disk %s: %s is on it", dev, d.Detail)
 		}
 		d.State, d.Detail, d.ID = api.DiskReady, "", fmt.Sprintf("%032x", len(dev)+int(dev[len(dev)-1]))
-		list = append(list, *d)
+		list.Disks = append(list.Disks, *d)
 	}
 	return list, nil
 }
@@ -67,15 +68,15 @@ func (f *fakeConfigd) disk(dev string) *api.Disk {
 	return &f.disks[i]
 }
 
-func (f *fakeConfigd) Groups(context.Context) (list []api.Group, err error) {
+func (f *fakeConfigd) Groups(context.Context) (list api.GroupList, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, g := range f.groups {
 		out := f.show(g)
 		out.Disks, out.Volumes = nil, nil
-		list = append(list, out)
+		list.Groups = append(list.Groups, out)
 	}
-	slices.SortFunc(list, func(a, b api.Group) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list.Groups, func(a, b api.Group) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
@@ -89,7 +90,7 @@ func (f *fakeConfigd) Group(_ context.Context, name string) (api.Group, error) {
 func (f *fakeConfigd) group(name string) (config.Group, error) {
 	g, ok := f.groups[name]
 	if !ok {
-		return g, &api.Error{Code: api.NotFound, Text: fmt.Sprintf("there is no disk group %s", name), Hint: "plexus dg list names them"}
+		return g, clusterd.Refuse(clusterd.Failed, "plexus dg list names them", "there is no disk group %s", name)
 	}
 	return g, nil
 }
@@ -138,8 +139,7 @@ func (f *fakeConfigd) CreateGroup(_ context.Context, r api.GroupCreate) (api.Cha
 		}
 		d := f.disk(dev)
 		if d == nil || d.ID == "" {
-			return api.Change{}, &api.Error{Code: api.Failed, Text: fmt.Sprintf("create group %s: disk %s has no label", r.Name, dev),
-				Hint: "plexus disk init " + dev}
+			return api.Change{}, clusterd.Refuse(clusterd.Failed, "plexus disk init "+dev, "create group %s: disk %s has no label", r.Name, dev)
 		}
 		change.Disks = append(change.Disks, config.Disk{Name: name, ID: d.ID, WWID: d.WWID, Offset: 16 * config.Extent, Length: 1000 * config.Extent})
 	}
@@ -165,17 +165,17 @@ func (f *fakeConfigd) edit(g config.Group, c config.Change, dryRun bool) (api.Ch
 	return out, nil
 }
 
-func (f *fakeConfigd) Volumes(_ context.Context, group string) (list []api.Volume, err error) {
+func (f *fakeConfigd) Volumes(_ context.Context, group string) (list api.VolumeList, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if group != "" {
 		if _, err := f.group(group); err != nil {
-			return nil, err
+			return list, err
 		}
 	}
 	for _, g := range f.groups {
 		if group == "" || g.Name == group {
-			list = append(list, f.show(g).Volumes...)
+			list.Volumes = append(list.Volumes, f.show(g).Volumes...)
 		}
 	}
 	return list, nil
@@ -190,7 +190,7 @@ func (f *fakeConfigd) Volume(_ context.Context, group, name string) (api.Volume,
 	}
 	v, ok := g.Volume(name)
 	if !ok {
-		return api.Volume{}, api.Refuse(api.NotFound, "there is no volume %s in group %s", name, group)
+		return api.Volume{}, clusterd.Refuse(clusterd.Failed, "", "there is no volume %s in group %s", name, group)
 	}
 	return shown(group, v), nil
 }
