@@ -23,7 +23,7 @@ var valuePackages = []string{
 // pureExceptions are imports that one pure package may have, each with its reason.
 var pureExceptions = map[string][]string{
 	// Consensus is the raft library's. Its election jitter reads crypto/rand.Reader, which a simulation replaces.
-	"clusterd/member": {"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/proto"},
+	"clusterd/member": {"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/raftpb", "go.etcd.io/raft/v3/tracker", "google.golang.org/protobuf/proto"},
 }
 
 // clockCalls of package time read the clock or wait for it.
