@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package txn
+
+import (
+	"testing"
+	"time"
+
+	"github.com/plexus-cvm/plexus/clusterd/view"
+	"github.com/plexus-cvm/plexus/configd/config"
+)
+
+func createGroup(w *world, name string, shared bool, disks ...string) config.CreateGroup {
+	c := config.CreateGroup{Name: name, ID: idOf(name), Shared: shared}
+	if shared {
+		c.Cluster = testCluster
+	}
+	for _, d := range disks {
+		c.Disks = append(c.Disks, w.publicOf(d))
+	}
+	return c
+}
+
+func createVolume(name string, size config.Sectors) config.CreateVolume {
+	return config.CreateVolume{Name: name, ID: idOf(name), Layout: config.Concat, Size: config.Size{Amount: size}}
+}
+
+func TestThreeNodesMakeOneGroupAndChangeItTogether(t *testing.T) {
+	w := newWorld(t, 3, "a", "b", "c")
+	for _, id := range w.ids() {
+		w.nodes[id].boot(true)
+	}
+	w.install([]view.NodeID{1}, nil, 1)
+	w.run(time.Second)
+	w.ask(1, 1, "", createGroup(w, "g", true, "a", "b", "c"))
+	w.run(time.Second)
+	w.install([]view.NodeID{1}, []view.NodeID{2, 3}, 1)
+	w.run(time.Second)
+	w.install([]view.NodeID{1, 2, 3}, nil, 1)
+	w.run(time.Second)
+	w.ask(2, 2, "g", createVolume("v", 4*config.Extent))
+	w.run(time.Second)
+	w.ask(3, 3, "g", createVolume("x", 4*config.Extent))
+	w.run(time.Second)
+	w.ask(1, 4, "g", config.RemoveVolume{Volume: "x"})
+	w.run(time.Second)
+	for id := range uint64(4) {
+		if a := w.judge.answer[id+1]; a.Outcome != Done || a.Version != id+1 {
+			t.Errorf("request %d: %v", id+1, a)
+		}
+	}
+	w.judge.final()
+	if t.Failed() {
+		t.Log(w.trace.String())
+	}
+}
+
+func TestAPrivateGroupNeedsNoClusterAndComesBackAfterARestart(t *testing.T) {
+	w := newWorld(t, 1, "a", "b")
+	n := w.nodes[1]
+	n.boot(true)
+	w.run(time.Second)
+	w.ask(1, 1, "", createGroup(w, "p", false, "a", "b"))
+	w.run(time.Second)
+	w.ask(1, 2, "p", createVolume("v", 4*config.Extent))
+	w.run(time.Second)
+	n.stop(true)
+	n.boot(true)
+	w.run(time.Second)
+	w.ask(1, 3, "p", createVolume("x", 4*config.Extent))
+	w.run(time.Second)
+	for id := range uint64(3) {
+		if a := w.judge.answer[id+1]; a.Outcome != Done || a.Version != id+1 {
+			t.Errorf("request %d: %v", id+1, a)
+		}
+	}
+	if k := n.kernel[idOf("p")]; k == nil || len(k.live) != 2 {
+		t.Errorf("the kernel has %v", k)
+	}
+	if t.Failed() {
+		t.Log(w.trace.String())
+	}
+}
