@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 FUZZTIME ?= 20s
 
-.PHONY: help build test check generate fuzz clean
+.PHONY: help build test check vm generate fuzz clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -20,7 +20,13 @@ test: bin/testrun ## everything: rules, unit tests, and what else tools/testrun 
 check: bin/testrun ## the quick part of it: vet and the rules of the house
 	@bin/testrun --stages vet,lint
 
+KERNEL ?=
+RUN ?= ^TestGuest$$
+vm: ## one test in virtual machines: RUN=name, on one KERNEL=6.1 or on all
+	go test -tags vm -v -count 1 -timeout 30m ./vm-tests -run '$(RUN)' -kernel '$(KERNEL)'
+
 generate: ## make the generated files anew (needs clang, libbpf-dev, protobuf-compiler)
+	go build -o bin/protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go
 	go generate ./...
 
 fuzz: ## fuzz every parser, FUZZTIME=20s each

@@ -22,10 +22,15 @@ func Generated(root, scratch string) ([]Finding, error) {
 	if err := copyTree(root, scratch); err != nil {
 		return nil, err
 	}
-	generate := exec.Command("go", "generate", "./...")
-	generate.Dir = scratch
-	if out, err := generate.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("generate in a copy of the tree: %w\n%s", err, out)
+	for _, args := range [][]string{
+		{"build", "-o", "bin/protoc-gen-go", "google.golang.org/protobuf/cmd/protoc-gen-go"},
+		{"generate", "./..."},
+	} {
+		c := exec.Command("go", args...)
+		c.Dir = scratch
+		if out, err := c.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("go %s in a copy of the tree: %w\n%s", args[0], err, out)
+		}
 	}
 	return compare(root, scratch)
 }

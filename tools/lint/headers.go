@@ -23,7 +23,7 @@ func Headers(t *Tree) []Finding {
 	for _, f := range t.Files {
 		want := ""
 		switch path.Ext(f.Path) {
-		case ".go", ".sh", ".proto", ".service", ".rules", ".toml":
+		case ".go", ".sh", ".proto", ".service", ".rules":
 			want = spdx
 		case ".c", ".h":
 			want = spdxBPF
