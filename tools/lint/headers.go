@@ -36,7 +36,7 @@ func Headers(t *Tree) []Finding {
 			continue
 		}
 		head := strings.SplitN(string(f.Text), "\n", headerLines+1)
-		if !slices.ContainsFunc(head[:min(len(head), headerLines)], func(line string) bool { return strings.HasSuffix(line, want) }) {
+		if !slices.ContainsFunc(head[:min(len(head), headerLines)], func(line string) bool { return strings.Contains(line, want) }) {
 			found = append(found, in(f.Path, "no licence line in the first %d lines; add the comment %s", headerLines, want))
 		}
 	}

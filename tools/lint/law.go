@@ -15,7 +15,7 @@ var mayImport = map[string][]string{
 	"bpf":      {},
 	"dm":       {},
 	"clusterd": {"bpf", "dm"},
-	"configd":  {"bpf", "dm", "clusterd/view", "clusterd/peer", "clusterd/api"},
+	"configd":  {"bpf", "dm", "clusterd/view", "clusterd/peer", "clusterd/api", "clusterd/settings"},
 	"tools":    {"bpf", "dm", "clusterd", "configd"},
 	"vm-tests": {"bpf", "dm", "clusterd", "configd", "tools"},
 }
@@ -35,7 +35,7 @@ func ImportLaw(t *Tree) []Finding {
 				return
 			}
 			found = append(found, t.at(spec.Pos(), "%s may not import %s; the law is bpf, dm <- clusterd <- configd <- tools <- vm-tests, "+
-				"and configd knows of clusterd only view, peer and api: move the value to the left, or take it as an input", folder, to))
+				"and configd knows of clusterd only view, peer, api and settings: move the value to the left, or take it as an input", folder, to))
 		})
 	}
 	return found

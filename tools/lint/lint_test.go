@@ -55,6 +55,7 @@ var rules = []rule{
 		"dm/c.go": "package dm\nvar count int\nfunc h() { count++ }",
 		"dm/d.go": "package dm\nvar seen = map[string]int{}\nfunc i() { seen[\"a\"] = 1 }",
 		"dm/e.go": "package dm\nimport \"fmt\"\nfunc j() { fmt.Println() }",
+		"dm/f.go": "package dm\nimport \"context\"\nfunc k() { context.WithTimeout(nil, 1) }",
 	}, map[string]string{
 		"dm/a.go": "package dm\nimport \"time\"\nvar words = []string{\"a\"}\nfunc f(time2 time.Duration) { words := 1; words++ }",
 	}},

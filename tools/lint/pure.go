@@ -10,13 +10,13 @@ import (
 
 // pure are the packages that decide and do not act, so that a simulator can run them and a test can replay them.
 var pure = []string{
-	"bpf/bpftest", "dm", "clusterd/view", "clusterd/member", "configd/config", "configd/label", "configd/txn",
+	"dm", "clusterd/view", "clusterd/member", "configd/config", "configd/label", "configd/txn",
 }
 
 // valuePackages of the standard library hold values and computations only.
 var valuePackages = []string{
-	"bytes", "cmp", "container/heap", "container/list", "container/ring", "crypto/sha256", "encoding", "encoding/base64",
-	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/crc32", "io", "iter", "maps", "math",
+	"bytes", "cmp", "context", "container/heap", "container/list", "container/ring", "crypto/sha256", "encoding", "encoding/base64",
+	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "hash/crc32", "io", "io/fs", "iter", "maps", "math",
 	"math/bits", "net/netip", "path", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
@@ -26,8 +26,12 @@ var pureExceptions = map[string][]string{
 	"clusterd/member": {"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/raftpb", "go.etcd.io/raft/v3/tracker", "google.golang.org/protobuf/proto"},
 }
 
-// clockCalls of package time read the clock or wait for it.
-var clockCalls = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+// impureCalls read the clock, wait for it, start a goroutine, or speak to the terminal, by package.
+var impureCalls = map[string][]string{
+	"time":    {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"context": {"WithTimeout", "WithTimeoutCause", "WithDeadline", "WithDeadlineCause", "AfterFunc"},
+	"fmt":     {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+}
 
 // Pure: a pure package has no I/O, goroutine, lock, clock, log, randomness or mutable global.
 func Pure(t *Tree) []Finding {
@@ -68,12 +72,8 @@ func (t *Tree) impureStatements(f *File) (found []Finding) {
 		case *ast.GoStmt, *ast.SelectStmt, *ast.SendStmt, *ast.ChanType:
 			what = "goroutines and channels"
 		case *ast.SelectorExpr:
-			x, ok := n.X.(*ast.Ident)
-			if ok && x.Name == "time" && x.Obj == nil && slices.Contains(clockCalls, n.Sel.Name) {
-				what = "time." + n.Sel.Name
-			}
-			if ok && x.Name == "fmt" && x.Obj == nil && (strings.HasPrefix(n.Sel.Name, "Print") || strings.HasPrefix(n.Sel.Name, "Scan")) {
-				what = "fmt." + n.Sel.Name
+			if x, ok := n.X.(*ast.Ident); ok && x.Obj == nil && slices.Contains(impureCalls[x.Name], n.Sel.Name) {
+				what = x.Name + "." + n.Sel.Name
 			}
 		}
 		if what != "" {
