@@ -23,8 +23,12 @@ func stages() []stage {
 		{name: "vet", what: "go vet over all packages, with the tests that run in guests", argv: []string{"go", "vet", "-tags", "vm,guest", "./..."}},
 		goTest("lint", "the rules of the house, gofmt among them", "./tools/lint/"),
 		goTest("unit", "the tests of every other package", "./..."),
-		guests("6.12"),
-		guests("6.1"),
+		vm("harness", "the virtual machines themselves: boot, networks, disks, faults, and that nothing is left behind",
+			"-skip", "^TestGuest$", "-kernel", "6.12"),
+		vm("guest-6.12", "device-mapper, gate and netlink tests inside guests with a stock 6.12 kernel",
+			"-run", "^TestGuest$", "-kernel", "6.12"),
+		vm("guest-6.1", "the same with a stock 6.1 kernel",
+			"-run", "^TestGuest$", "-kernel", "6.1"),
 	}
 }
 
@@ -35,10 +39,9 @@ func goTest(name, what string, args ...string) stage {
 	return stage{name: name, what: what, gotest: true, argv: append([]string{"go", "test", "-json"}, args...)}
 }
 
-// guests is the stage of the tests that run inside a guest with a kernel of that series.
-func guests(series string) stage {
-	return goTest("guest-"+series, "device-mapper, gate and netlink tests inside guests with a stock "+series+" kernel",
-		"-tags", "vm", "-count", "1", "-timeout", "20m", "./vm-tests", "-run", "^TestGuest$|^TestKernelGuest", "-kernel", series)
+// vm is a stage of the tests that boot virtual machines; they are never taken from the cache of test results.
+func vm(name, what string, args ...string) stage {
+	return goTest(name, what, append([]string{"-tags", "vm", "-count", "1", "-timeout", "20m", "./vm-tests"}, args...)...)
 }
 
 // pick returns the stages named in the comma-separated list, in the order of the run; an empty list is all of them.
