@@ -103,13 +103,22 @@ func (h Host) look(name string) (Disk, error) {
 		Name: name, Path: filepath.Join(h.Dev, strings.ReplaceAll(name, "!", "/")),
 		Bytes: s.number("size") * 512, Block: s.number("queue/logical_block_size"), Diskseq: s.number("diskseq"),
 		ReadOnly: s.text("ro") == "1", WWID: s.first("device/wwid", "wwid", "device/serial", "serial"),
-		Model: strings.TrimSpace(s.text("device/vendor") + " " + s.text("device/model")),
+		Model: model(s),
 	}
 	if _, err := fmt.Sscanf(s.text("dev"), "%d:%d", &d.Major, &d.Minor); err != nil {
 		return Disk{}, fs.ErrNotExist
 	}
 	d.Transport, d.Portals = h.transport(name)
 	return d, nil
+}
+
+// model returns vendor and model. The vendor of a virtio disk is a number that says nothing of the disk.
+func model(s dir) string {
+	m := s.text("device/model")
+	if m == "" {
+		return ""
+	}
+	return strings.TrimSpace(s.text("device/vendor") + " " + m)
 }
 
 // Find returns the disk of that name, which is a kernel name (sdb), its path, or a link to it (/dev/disk/by-id/...).
