@@ -26,6 +26,9 @@ func (s Socket) String() string { return fmt.Sprintf("%v -> %v %v", s.Local, s.R
 // State is a TCP state, numbered as in net/tcp_states.h.
 type State uint8
 
+// Established is the state of a connection that carries data.
+const Established State = 1
+
 var stateWords = [...]string{
 	1: "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2", "time-wait", "close", "close-wait", "last-ack",
 	"listen", "closing", "new-syn-recv",
