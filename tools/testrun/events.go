@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -46,11 +47,12 @@ type reader struct {
 	say    func(format string, args ...any)
 	output map[string][]string // by name: output of what has not ended yet
 	tests  map[string]int      // by package: how many ended
-	failed map[string]bool     // packages in which a test failed
+	failed map[string]bool     // packages in which a test failed, and tests of which a part did
+	parted map[string]bool     // tests that have parts: these are counted, not the whole
 }
 
 func newReader(module string, say func(string, ...any)) *reader {
-	return &reader{module: module, say: say, output: map[string][]string{}, tests: map[string]int{}, failed: map[string]bool{}}
+	return &reader{module: module, say: say, output: map[string][]string{}, tests: map[string]int{}, failed: map[string]bool{}, parted: map[string]bool{}}
 }
 
 // read consumes a stream of events. A line that is not one is shown as it is: the go command has things to say too.
@@ -90,17 +92,30 @@ const shownSeconds = 2
 
 func (r *reader) testEnded(e event, name string) {
 	r.tests[e.Package]++
+	whole := r.parted[name]
+	for at, c := range name {
+		if c == '/' {
+			r.parted[name[:at]] = true
+			r.failed[name[:at]] = r.failed[name[:at]] || e.Action == "fail"
+		}
+	}
 	switch e.Action {
 	case "pass":
-		r.passed++
+		if !whole {
+			r.passed++
+		}
 		if e.Elapsed >= shownSeconds {
 			r.say("ok    %s %.1fs", name, e.Elapsed)
 		}
 	case "fail":
+		said := own(r.output[name])
+		if whole && r.failed[name] && len(said) == 0 {
+			return // its parts have said it all
+		}
 		r.tally.failed = append(r.tally.failed, name)
 		r.failed[e.Package] = true
 		r.say("FAIL  %s %.1fs", name, e.Elapsed)
-		for _, line := range r.output[name] {
+		for _, line := range said {
 			r.say("      %s", line)
 		}
 	case "skip":
@@ -155,15 +170,19 @@ func (r *reader) keep(name, text string) {
 
 var place = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
 
-// reason is what a skipped test said, without the lines that every test prints.
+// own leaves out the lines that the test framework prints around a test.
+func own(output []string) []string {
+	return slices.DeleteFunc(slices.Clone(output), func(line string) bool {
+		line = strings.TrimSpace(line)
+		return line == "" || strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- ")
+	})
+}
+
+// reason is what a skipped test said.
 func reason(output []string) string {
 	var said []string
-	for _, line := range output {
-		line = strings.TrimSpace(place.ReplaceAllString(line, ""))
-		if line == "" || strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- ") {
-			continue
-		}
-		said = append(said, line)
+	for _, line := range own(output) {
+		said = append(said, strings.TrimSpace(place.ReplaceAllString(line, "")))
 	}
 	return strings.Join(said, " ")
 }

@@ -60,13 +60,13 @@ func TestReportCountsFailuresAndSkipsWithTheirReasons(t *testing.T) {
 		"two and two is five",
 		"\nskipped:\n  ..TestParts/two: needs two moons\n  ..TestSkipped: needs a moon\n",
 		"\nfailed:\n  ..TestBad\n",
-		"\n3 passed, 1 failed, 2 skipped\n",
+		"\n2 passed, 1 failed, 2 skipped\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, out.String())
 		}
 	}
-	if !strings.HasSuffix(out.String(), "3 passed, 1 failed, 2 skipped\n") {
+	if !strings.HasSuffix(out.String(), "2 passed, 1 failed, 2 skipped\n") {
 		t.Errorf("the totals are not the last line:\n%s", out.String())
 	}
 }
@@ -77,9 +77,9 @@ func TestStrictRunFailsOnASkipThatIsNotListed(t *testing.T) {
 		name, list, last string
 		held             bool
 	}{
-		{"both listed", "*.TestSkipped | needs a *\n*.TestParts/* | needs two moons", "4 passed, 0 failed, 2 skipped\n", true},
-		{"one not listed", "*.TestSkipped | needs a moon", "4 passed, 1 failed, 1 skipped\n", false},
-		{"another reason", "*.TestSkipped | needs a sun\n*.TestParts/two | *", "4 passed, 1 failed, 1 skipped\n", false},
+		{"both listed", "*.TestSkipped | needs a *\n*.TestParts/* | needs two moons", "3 passed, 0 failed, 2 skipped\n", true},
+		{"one not listed", "*.TestSkipped | needs a moon", "3 passed, 1 failed, 1 skipped\n", false},
+		{"another reason", "*.TestSkipped | needs a sun\n*.TestParts/two | *", "3 passed, 1 failed, 1 skipped\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			writeModule(t, map[string]string{"a_test.go": good})
@@ -94,6 +94,29 @@ func TestStrictRunFailsOnASkipThatIsNotListed(t *testing.T) {
 				t.Errorf("got\n%s", out.String())
 			}
 		})
+	}
+}
+
+func TestOnlyThePartsOfATestAreCounted(t *testing.T) {
+	writeModule(t, map[string]string{"a_test.go": `package sample
+
+import "testing"
+
+func TestWhole(t *testing.T) {
+	t.Run("good/with/slashes", func(t *testing.T) {})
+	t.Run("bad", func(t *testing.T) { t.Error("no") })
+}
+
+func TestTail(t *testing.T) {
+	t.Run("good", func(t *testing.T) {})
+	t.Error("after its parts")
+}
+`})
+	var out strings.Builder
+	goRun(&out, goTest("unit", "all", "./...")).all(t.Context())
+	want := "failed:\n  ..TestWhole/bad\n  ..TestTail\n"
+	if s := out.String(); !strings.Contains(s, want) || !strings.HasSuffix(s, "2 passed, 2 failed, 0 skipped\n") {
+		t.Errorf("got\n%s", s)
 	}
 }
 
