@@ -66,8 +66,11 @@ func (o Load) String() string {
 	if o.ReadOnly {
 		mode = "ro"
 	}
-	table := strings.TrimSpace(strings.ReplaceAll(o.Table.String(), "\n", "; "))
-	return fmt.Sprintf("load %s %s: %s", o.Name, mode, strings.TrimSuffix(table, ";"))
+	var lines []string
+	for line := range strings.Lines(o.Table.String()) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return fmt.Sprintf("load %s %s: %s", o.Name, mode, strings.Join(lines, "; "))
 }
 
 func (o Suspend) String() string {
