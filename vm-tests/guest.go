@@ -33,7 +33,8 @@ type Guest struct {
 	thread  *thread
 	scratch *scratch
 	log     func(string, ...any)
-	prepare func() (hardware, error) // called before each boot
+	prepare func() (hardware, error)    // called before each boot
+	ready   func(context.Context) error // waits for what comes after the agent's first word; nil: nothing does
 
 	power sync.Mutex // one change of the power state at a time
 	mu    sync.Mutex // guards what follows
@@ -73,7 +74,15 @@ func (g *Guest) Boot(ctx context.Context) error {
 		return fmt.Errorf("boot %s: no word from its agent after %v: %w%s", g.name, time.Since(start).Round(time.Millisecond), err, g.lastWords())
 	}
 	g.mu.Lock()
-	g.now, g.hello, g.took = p, hello, time.Since(start)
+	g.now, g.hello = p, hello
+	g.mu.Unlock()
+	if g.ready != nil {
+		if err := g.ready(ctx); err != nil {
+			return fmt.Errorf("boot %s: %w%s", g.name, err, g.lastWords())
+		}
+	}
+	g.mu.Lock()
+	g.took = time.Since(start)
 	g.mu.Unlock()
 	g.log("%s: up in %.1f s (%s)", g.name, g.took.Seconds(), hello.Release)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,10 +50,10 @@ type nic struct {
 // A guest under KVM hangs on some nested machines although /dev/kvm opens; emulation works everywhere and costs a few
 // seconds at boot, so it is what the tests are made for.
 func (h hardware) arguments() []string {
-	options := append([]string{"console=ttyS0", "panic=-1", "loglevel=5", "rcupdate.rcu_cpu_stall_suppress=1", "nosoftlockup"}, h.options...)
+	options := append([]string{"console=ttyS0", "panic=-1", "loglevel=5", "rcupdate.rcu_cpu_stall_suppress=1", "nosoftlockup", "mitigations=off"}, h.options...)
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-accel", "tcg,thread=multi", "-cpu", "max", "-machine", "pc",
+		"-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-machine", "pc",
 		"-smp", strconv.Itoa(h.cpus), "-m", strconv.Itoa(h.memoryMB),
 		"-kernel", h.kernel.Image, "-initrd", h.initrd, "-append", strings.Join(options, " "),
 		"-chardev", "file,id=console,append=on,path=" + h.console, "-serial", "chardev:console",
@@ -118,6 +119,7 @@ func startQEMU(t *thread, h hardware, errorLog string) (*process, error) {
 	cmd := exec.Command(qemuProgram, h.arguments()...)
 	cmd.ExtraFiles = []*os.File{agentThere, qmpThere}
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(filepath.Dir(errorLog))) // for the writes to snapshots
 	if err := t.start(cmd); err != nil {
 		agentHere.Close()
 		qmpHere.Close()
