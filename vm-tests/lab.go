@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
@@ -27,6 +28,9 @@ type Options struct {
 	MemoryMB  int    // of each node; 512
 	Boot      []string
 	Off       bool // leave the nodes off; boot them with Boot or BootAll
+
+	Plexus    bool          // install the project's programs and units, as packaging/install does, and enable the daemons
+	Heartbeat time.Duration // goes into plexus.toml; the product's own default
 
 	Files     []File                // put over the root of every node at each boot
 	NodeFiles func(node int) []File // the same for one node
@@ -77,6 +81,7 @@ type Lab struct {
 	initramfs string
 	root      string
 	modules   string
+	product   []File
 	nodes     []*Node
 }
 
@@ -152,6 +157,11 @@ func (l *Lab) fetch(ctx context.Context) (err error) {
 	}
 	if l.init, err = initBinary(ctx, l.scratch.dir); err != nil {
 		return err
+	}
+	if l.options.Plexus {
+		if l.product, err = installProduct(ctx, l.scratch.path("product")); err != nil {
+			return err
+		}
 	}
 	l.initramfs, err = baseInitramfs(ctx, l.kernel, nodeGuest, l.init)
 	return err

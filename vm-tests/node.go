@@ -54,7 +54,11 @@ func (n *Node) stateDisk() string { return n.scratch.path(n.name + ".state") }
 func (n *Node) hardware() (hardware, error) {
 	l := n.lab
 	initrd := n.scratch.path(n.name + ".initrd")
-	files := append(n.identity(), l.options.Files...)
+	files := append(n.identity(), l.product...)
+	if l.options.Plexus {
+		files = append(files, n.settings())
+	}
+	files = append(files, l.options.Files...)
 	if l.options.NodeFiles != nil {
 		files = append(files, l.options.NodeFiles(n.number)...)
 	}
