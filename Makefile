@@ -3,18 +3,23 @@
 SHELL := /bin/bash
 export CGO_ENABLED := 0
 FUZZTIME ?= 20s
+# The revision goes into the binaries wherever git can name it.
+BUILD := go build -trimpath -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help build test check vm generate fuzz clean
+.PHONY: help setup build test check vm generate fuzz clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 
 build: ## build the static binaries into bin/
-	go build -trimpath -o bin/plexus ./tools/plexus
-	go build -trimpath -o bin/plexus-clusterd ./clusterd
-	go build -trimpath -o bin/plexus-configd ./configd
+	$(BUILD) -o bin/plexus ./tools/plexus
+	$(BUILD) -o bin/plexus-clusterd ./clusterd
+	$(BUILD) -o bin/plexus-configd ./configd
 
-test: bin/testrun ## everything: rules, unit tests, and what else tools/testrun lists; ends with the totals
+setup: ## install what this machine lacks to build and to run the guests
+	@vm-tests/setup
+
+test: setup bin/testrun ## everything: rules, unit tests, and what else tools/testrun lists; ends with the totals
 	@bin/testrun
 
 check: bin/testrun ## the quick part of it: vet and the rules of the house
@@ -41,4 +46,4 @@ clean: ## remove what was built here
 
 .PHONY: bin/testrun
 bin/testrun:
-	@go build -trimpath -o $@ ./tools/testrun
+	@$(BUILD) -o $@ ./tools/testrun

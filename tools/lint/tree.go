@@ -57,7 +57,7 @@ func in(path, format string, args ...any) Finding {
 }
 
 // built are what lies at the root and is no source.
-var built = []string{".git", ".cache", "bin"}
+var built = []string{".git", ".cache", ".vagrant", "bin"}
 
 // Read reads the tree under root. Files that are not text are left out.
 func Read(root fs.FS) (*Tree, error) {
