@@ -103,6 +103,14 @@ func (l *lead) listened(now view.Tick) {
 	}
 }
 
+// renewed forgets what was reported by and about a former life of n.
+func (l *lead) renewed(n view.NodeID) {
+	delete(l.rows, n)
+	for _, r := range l.rows {
+		delete(r.silent, n)
+	}
+}
+
 // propose puts an entry into the log, once: again only when it was not applied for a while.
 func (m *Machine) propose(e Entry) bool { return m.proposeFor(0, 0, e) }
 

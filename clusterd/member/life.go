@@ -138,6 +138,9 @@ func (m *Machine) viewed() {
 		for _, o := range list {
 			if old, ok := m.known[o.Node]; !ok || old != o.Inc {
 				m.known[o.Node], m.alive[o.Node] = o.Inc, m.now // its silence counts from here
+				if m.lead != nil {
+					m.lead.renewed(o.Node)
+				}
 			}
 		}
 	}

@@ -115,3 +115,6 @@ func (m *Machine) State() State {
 	}
 	return s
 }
+
+// View returns the view as far as this node's log knows.
+func (m *Machine) View() view.View { return m.state.View.Clone() }

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// plan is what the seed says about a run, printed before anything else.
+type plan struct {
+	calm  bool // hosts crash one at a time, nothing else: L2 is checked
+	wire  bool // fence level wire, else bio
+	term  time.Duration
+	kinds []kind
+	over  bool
+}
+
+// kind is a fault that a run may inject.
+type kind struct {
+	name string
+	do   func(*World)
+}
+
+func (p plan) String() string {
+	words := make([]string, len(p.kinds))
+	for i, k := range p.kinds {
+		words[i] = k.name
+	}
+	level := "bio"
+	if p.wire {
+		level = "wire"
+	}
+	return fmt.Sprintf("level %s, in-flight term %v: %s", level, p.term, strings.Join(words, " "))
+}
+
+func (w *World) draw() plan {
+	p := plan{wire: w.chance(0.5)}
+	terms := []time.Duration{2 * wireTerm, 100 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second}
+	p.term = terms[w.rng.IntN(len(terms))]
+	if !p.wire && p.term == 2*wireTerm {
+		p.term = 100 * time.Millisecond
+	}
+	if w.chance(0.2) {
+		p.calm = true
+		p.kinds = []kind{{"leader-dies", (*World).leaderDies}}
+		return p
+	}
+	for _, k := range kinds {
+		if w.chance(0.4) {
+			p.kinds = append(p.kinds, k)
+		}
+	}
+	if len(p.kinds) == 0 {
+		p.kinds = kinds
+	}
+	return p
+}
+
+var kinds = []kind{
+	{"isolate", func(w *World) { w.isolate(w.someone(), w.between(200*time.Millisecond, 9*time.Second)) }},
+	{"leader-isolated", func(w *World) { w.isolate(w.leader(), w.between(200*time.Millisecond, 9*time.Second)) }},
+	{"link", func(w *World) {
+		a, b, d := w.someone(), w.someone(), w.between(time.Second, 15*time.Second)
+		w.note(a.id, "link to %d cut for %v", b.id, d)
+		w.net.block(a.id, b.id, d)
+		w.net.block(b.id, a.id, d)
+	}},
+	{"one-way", func(w *World) {
+		a, b, d := w.someone(), w.someone(), w.between(time.Second, 12*time.Second)
+		w.note(a.id, "messages to %d lost for %v", b.id, d)
+		w.net.block(a.id, b.id, d)
+	}},
+	{"outage", func(w *World) {
+		d := w.between(200*time.Millisecond, 6*time.Second)
+		for _, n := range w.nodes[1:] {
+			w.isolate(n, d)
+		}
+	}},
+	{"loss", func(w *World) { w.net.loss = 0.4 * w.rng.Float64(); w.later(func() { w.net.loss = 0 }) }},
+	{"repeat", func(w *World) { w.net.twice = 0.4 * w.rng.Float64(); w.later(func() { w.net.twice = 0 }) }},
+	{"delay", func(w *World) {
+		w.net.slow = w.between(0, 400*time.Millisecond)
+		w.later(func() { w.net.slow = 0 })
+	}},
+	{"kill", func(w *World) { w.someone().kill(w.between(50*time.Millisecond, 3*time.Second)) }},
+	{"crash", func(w *World) { w.someone().crashIn = 1 + w.rng.IntN(40) }},
+	{"crash-all", func(w *World) {
+		if w.chance(0.3) {
+			for _, n := range w.nodes[1:] {
+				n.crash()
+			}
+		}
+	}},
+	{"hang", func(w *World) { w.someone().hang(w.between(200*time.Millisecond, 10*time.Second)) }},
+	{"freeze", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 10*time.Second), false) }},
+	{"leader-frozen", func(w *World) { w.leader().freeze(w.between(200*time.Millisecond, 10*time.Second), false) }},
+	{"pause", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 8*time.Second), true) }},
+	{"path", func(w *World) {
+		n, d := w.someone(), w.between(200*time.Millisecond, 10*time.Second)
+		w.note(n.id, "path to the disks cut for %v", d)
+		n.kernel.pathCut++
+		w.after(d, func() { n.kernel.pathCut = max(0, n.kernel.pathCut-1) })
+	}},
+	{"stop", func(w *World) { w.someone().stop(false) }},
+	{"force", func(w *World) { w.someone().stop(true) }},
+	{"fail", func(w *World) { w.someone().fail() }},
+}
+
+// fault injects one of the drawn faults, and comes again.
+func (w *World) fault() {
+	if w.plan.over {
+		return
+	}
+	w.plan.kinds[w.rng.IntN(len(w.plan.kinds))].do(w)
+	w.after(w.between(200*time.Millisecond, 4*time.Second), w.fault)
+}
+
+func (w *World) later(do func()) { w.after(w.between(time.Second, 6*time.Second), do) }
+
+func (w *World) someone() *node { return w.nodes[1+w.rng.IntN(w.opt.Nodes)] }
+
+// leader is the node that most likely leads, else anyone.
+func (w *World) leader() *node {
+	for _, n := range w.nodes[1:] {
+		if m := n.cluster.machine; m != nil && m.Status(n.clock.now()).Leader == n.id {
+			return n
+		}
+	}
+	return w.someone()
+}
+
+// leaderDies crashes the leader's host if all are well: one at a time, so that a quorum stays up and connected.
+func (w *World) leaderDies() {
+	if w.whole() {
+		w.leader().crash()
+	}
+}
+
+func (w *World) isolate(n *node, d time.Duration) {
+	w.note(n.id, "isolated for %v", d)
+	for _, o := range w.nodes[1:] {
+		w.net.block(n.id, o.id, d)
+		w.net.block(o.id, n.id, d)
+	}
+}
+
+// heal ends every fault.
+func (w *World) heal() {
+	w.net.heal()
+	for _, n := range w.nodes[1:] {
+		n.hung, n.crashIn, n.kernel.pathCut = 0, 0, 0
+		if n.still > 0 {
+			n.still = 0
+			if n.clock.paused {
+				n.clock.resume()
+			}
+			n.kernel.thawed()
+		}
+		n.boot()
+		n.restart()
+	}
+}

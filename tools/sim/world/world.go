@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"container/heap"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	mrand "math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/plexus-cvm/plexus/clusterd/view"
+)
+
+// Options are what a run is repeated by.
+type Options struct {
+	Seed  uint64
+	Nodes int
+	Steps int  // stop after so many events given to machines; zero: when the run is over
+	Trace bool // keep every line, not just the last ones
+}
+
+// Result is what came of a run.
+type Result struct {
+	Steps     int
+	Violation string // empty: none
+	Faults    string // what was drawn
+	Tail      []string
+	Hash      string // of all lines, with Trace
+}
+
+const (
+	nodesMin, nodesMax = 3, 5
+	tailLines          = 120
+	faultsFor          = 40 * time.Second  // the faulty phase, at most
+	healWithin         = 150 * time.Second // L1: then all must be well
+	setUpWithin        = 60 * time.Second
+)
+
+// World is one run. It lives in one goroutine.
+type World struct {
+	opt    Options
+	rng    *mrand.Rand
+	now    time.Duration // true time
+	queue  schedule
+	serial uint64
+	steps  int
+
+	times view.Times
+	plan  plan
+	nodes []*node // index 0 is nobody
+	net   network
+	disk  disk
+	check checker
+
+	violation string
+	tail      []line
+	sum       hash.Hash
+	lines     []string
+}
+
+type line struct {
+	at   time.Duration
+	node view.NodeID
+	what fmt.Stringer
+}
+
+func (l line) String() string {
+	return fmt.Sprintf("%10.3fms %d  %v", float64(l.at)/float64(time.Millisecond), l.node, l.what)
+}
+
+type text string
+
+func (t text) String() string { return string(t) }
+
+// stop ends a run from anywhere inside it.
+type stop struct{}
+
+// Run runs one seed.
+func Run(opt Options) (res Result) {
+	opt.Nodes = min(max(opt.Nodes, nodesMin), nodesMax)
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], opt.Seed)
+	binary.LittleEndian.PutUint64(seed[8:], uint64(opt.Nodes))
+	old := rand.Reader
+	rand.Reader = mrand.NewChaCha8(seed)
+	defer func() { rand.Reader = old }()
+	seed[31] = 1
+	w := &World{
+		opt: opt, rng: mrand.New(mrand.NewChaCha8(seed)), times: view.TimesFrom(view.HeartbeatDefault),
+		sum: sha256.New(),
+	}
+	w.plan = w.draw()
+	defer func() {
+		if p := recover(); p != nil {
+			if _, ok := p.(stop); !ok {
+				w.violation = fmt.Sprintf("panic: %v", p)
+			}
+		}
+		res = w.result()
+	}()
+	w.live()
+	return res
+}
+
+func (w *World) result() Result {
+	r := Result{Steps: w.steps, Violation: w.violation, Faults: w.plan.String()}
+	for _, l := range w.tail {
+		r.Tail = append(r.Tail, l.String())
+	}
+	if w.opt.Trace {
+		r.Tail, r.Hash = w.lines, fmt.Sprintf("%x", w.sum.Sum(nil))
+	}
+	return r
+}
+
+// live is the whole story: set up, faults, heal.
+func (w *World) live() {
+	w.net, w.disk, w.check = newNetwork(w), disk{w: w}, newChecker(w)
+	for i := range w.opt.Nodes + 1 {
+		w.nodes = append(w.nodes, newNode(w, view.NodeID(i)))
+	}
+	w.setUp()
+	w.note(0, "faults begin: %v", w.plan)
+	w.after(w.between(0, time.Second), w.fault)
+	w.runUntil(w.now+w.between(faultsFor/4, faultsFor), nil)
+	w.plan.over = true
+	w.heal()
+	w.note(0, "faults end")
+	if !w.runUntil(w.now+healWithin, w.whole) {
+		w.violate("L1", "the cluster is not whole %v after the faults ended: %s", healWithin, w.describe())
+	}
+}
+
+// setUp founds a cluster on node 1 and lets the others join, without faults.
+func (w *World) setUp() {
+	w.nodes[1].found()
+	for _, n := range w.nodes[1:] {
+		n.every(w.times.Heartbeat, n.tick)
+		n.writer()
+	}
+	w.runUntil(w.now+2*time.Second, nil)
+	for _, n := range w.nodes[2:] {
+		n.enroll()
+	}
+	if !w.runUntil(w.now+setUpWithin, w.whole) {
+		w.violate("L1", "the cluster does not come up without any fault: %s", w.describe())
+	}
+}
+
+// runUntil carries out what is due until end, or until done says so; it reports whether done did.
+func (w *World) runUntil(end time.Duration, done func() bool) bool {
+	for len(w.queue) > 0 && w.queue[0].at <= end {
+		e := heap.Pop(&w.queue).(*entry)
+		w.now = e.at
+		e.do()
+		if done != nil && done() {
+			return true
+		}
+	}
+	w.now = end
+	return false
+}
+
+// whole says that every node is a member of one view, with its lease running and nothing held or condemned.
+func (w *World) whole() bool {
+	var seq view.Seq
+	for _, n := range w.nodes[1:] {
+		if !n.cluster.well() {
+			return false
+		}
+		s := n.cluster.machine.View()
+		if len(s.Members) != w.opt.Nodes || seq != 0 && s.Seq != seq {
+			return false
+		}
+		seq = s.Seq
+	}
+	return true
+}
+
+func (w *World) describe() string {
+	var b strings.Builder
+	for _, n := range w.nodes[1:] {
+		fmt.Fprintf(&b, "\n  node %d %s: ", n.id, n.condition())
+		if m := n.cluster.machine; m != nil {
+			fmt.Fprintf(&b, "%v", m.Status(n.clock.now()))
+		}
+	}
+	return b.String()
+}
+
+// step counts an event given to a machine.
+func (w *World) step() {
+	w.steps++
+	if w.opt.Steps > 0 && w.steps >= w.opt.Steps {
+		panic(stop{})
+	}
+}
+
+func (w *World) violate(id, format string, args ...any) {
+	w.violation = id + ": " + fmt.Sprintf(format, args...)
+	w.note(0, "%s", w.violation)
+	panic(stop{})
+}
+
+func (w *World) note(n view.NodeID, format string, args ...any) {
+	w.show(n, text(fmt.Sprintf(format, args...)))
+}
+
+// show adds a line to the trace; it is printed only when somebody wants to see it.
+func (w *World) show(n view.NodeID, what fmt.Stringer) {
+	l := line{w.now, n, what}
+	if w.opt.Trace {
+		s := l.String()
+		w.lines = append(w.lines, s)
+		w.sum.Write([]byte(s))
+		w.sum.Write([]byte{'\n'})
+		return
+	}
+	if len(w.tail) >= 2*tailLines {
+		w.tail = append(w.tail[:0], w.tail[tailLines:]...)
+	}
+	w.tail = append(w.tail, l)
+}
+
+// between draws a duration.
+func (w *World) between(a, b time.Duration) time.Duration {
+	if b <= a {
+		return a
+	}
+	return a + time.Duration(w.rng.Int64N(int64(b-a)))
+}
+
+func (w *World) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+// after schedules do.
+func (w *World) after(d time.Duration, do func()) {
+	w.serial++
+	heap.Push(&w.queue, &entry{at: w.now + d, serial: w.serial, do: do})
+}
+
+type entry struct {
+	at     time.Duration
+	serial uint64
+	do     func()
+}
+
+// schedule is a heap by time, then by order of scheduling.
+type schedule []*entry
+
+func (s schedule) Len() int { return len(s) }
+func (s schedule) Less(i, j int) bool {
+	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].serial < s[j].serial
+}
+func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *schedule) Push(x any)   { *s = append(*s, x.(*entry)) }
+func (s *schedule) Pop() any {
+	old := *s
+	e := old[len(old)-1]
+	*s = old[:len(old)-1]
+	return e
+}
