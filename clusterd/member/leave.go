@@ -116,12 +116,13 @@ func (m *Machine) gone(g Gone) {
 	}
 }
 
-// transfer hands leadership to a voter that keeps up, best one that is heard; not to `not`.
+// transfer hands leadership to a voter that keeps up and means to stay, which shows in its asking for leases; not to
+// `not`. While there is none this node goes on leading: where all leave at once it lets the others go first.
 func (m *Machine) transfer(not view.NodeID) {
 	to, match := uint64(0), uint64(0)
 	for _, id := range m.conf.GetVoters() {
 		n := raftNode(id)
-		if id == m.raftID() || n == not || m.silence(n) > m.times.ElectionMax || m.inDoubt(n) {
+		if id == m.raftID() || n == not || !m.stays(n) || m.inDoubt(n) {
 			continue
 		}
 		if at := m.progress(id); to == 0 || at > match {
@@ -132,4 +133,10 @@ func (m *Machine) transfer(not view.NodeID) {
 		m.note("hands leadership to %d", raftNode(to))
 		m.node.TransferLeader(to)
 	}
+}
+
+// stays reports whether a node has asked for a lease lately.
+func (m *Machine) stays(n view.NodeID) bool {
+	r := m.lead.rows[n]
+	return r != nil && m.now.Sub(r.at) <= m.beats(2*askEvery)
 }

@@ -155,6 +155,7 @@ func (m *Machine) place(v view.View) {
 	if l.cond == view.Joining && l.inc == 0 && self != nil && self.Life == l.number && v.Has(self.Node, self.Inc) {
 		l.inc = self.Inc
 		l.ready = self.Witness // a witness has no configuration to join with
+		m.belong()
 		m.ask()
 	}
 	if l.inc == 0 || l.cond == view.Out {
@@ -169,6 +170,15 @@ func (m *Machine) place(v view.View) {
 	if _, member := v.Member(m.cfg.Node); member && l.cond == view.Joining {
 		l.cond, l.ready = view.InView, false
 		m.promote()
+	}
+}
+
+// belong lets the log take part again, where the answer to the join was lost and only the view tells.
+func (m *Machine) belong() {
+	if m.meta.Left {
+		m.meta.Left = false
+		meta := m.meta
+		m.act(Persist{Meta: &meta})
 	}
 }
 

@@ -94,6 +94,7 @@ func (m *Machine) startRaft() error {
 		CheckQuorum:               true,
 		PreVote:                   true,
 		ReadOnlyOption:            raft.ReadOnlySafe,
+		StepDownOnRemoval:         true,
 		DisableProposalForwarding: true, // what is proposed depends on what the leader knows
 		Logger:                    quiet{},
 	})

@@ -166,7 +166,7 @@ func (w *World) runUntil(end time.Duration, done func() bool) bool {
 	return false
 }
 
-// whole says that every node is a member of one view, with its lease running and nothing held or condemned.
+// whole says that every node is a member and voter of one view, with its lease running and nothing held or condemned.
 func (w *World) whole() bool {
 	var seq view.Seq
 	for _, n := range w.nodes[1:] {
@@ -174,7 +174,8 @@ func (w *World) whole() bool {
 			return false
 		}
 		s := n.cluster.machine.View()
-		if len(s.Members) != w.opt.Nodes || seq != 0 && s.Seq != seq {
+		voters := n.cluster.machine.Status(n.clock.now()).Voters
+		if len(voters) != w.opt.Nodes || len(s.Members) != w.opt.Nodes || seq != 0 && s.Seq != seq {
 			return false
 		}
 		seq = s.Seq
