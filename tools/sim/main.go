@@ -21,7 +21,7 @@ type options struct {
 	seeds, first uint64
 	nodes, steps int
 	jobs         int
-	trace        bool
+	trace, stop  bool
 	stride       uint64 // of a child process: every stride-th seed
 }
 
@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case o.trace:
 		t = trace(o, stdout)
-	case o.jobs > 1 && o.seeds > 1:
+	case o.jobs > 1 && o.seeds > 1 && !o.stop:
 		t, err = share(o, stdout, stderr)
 	default:
 		t = serial(o, stdout)
@@ -63,7 +63,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.steps, "steps", 0, "end each run after so many steps; 0: when it is over")
 	f.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "processes to share the seeds among")
 	f.BoolVar(&o.trace, "trace", false, "print the whole trace of the first seed")
-	f.Uint64Var(&o.stride, "stride", 1, "run every so manieth seed")
+	f.BoolVar(&o.stop, "stop", false, "stop at the first violation")
+	f.Uint64Var(&o.stride, "stride", 1, "run only every n-th seed")
 	if err := f.Parse(dashed(args)); err != nil {
 		return o, err
 	}
@@ -110,6 +111,9 @@ func serial(o options, out io.Writer) totals {
 		if r.Violation != "" {
 			t.Violations++
 			report(out, opt, r)
+			if o.stop {
+				break
+			}
 		}
 		if time.Since(last) > progressEvery {
 			last = time.Now()

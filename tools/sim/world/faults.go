@@ -95,13 +95,27 @@ var kinds = []kind{
 	}},
 	{"hang", func(w *World) { w.someone().hang(w.between(200*time.Millisecond, 10*time.Second)) }},
 	{"freeze", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 10*time.Second), false) }},
-	{"leader-frozen", func(w *World) { w.leader().freeze(w.between(200*time.Millisecond, 10*time.Second), false) }},
+	{"leader-frozen", func(w *World) {
+		n, d := w.leader(), w.between(200*time.Millisecond, 6*time.Second)
+		n.freeze(d, false)
+		if w.chance(0.5) { // its links do not survive the freeze
+			w.isolate(n, d+w.between(0, time.Second))
+		}
+	}},
 	{"pause", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 8*time.Second), true) }},
-	{"path", func(w *World) {
-		n, d := w.someone(), w.between(200*time.Millisecond, 10*time.Second)
-		w.note(n.id, "path to the disks cut for %v", d)
-		n.kernel.pathCut++
-		w.after(d, func() { n.kernel.pathCut = max(0, n.kernel.pathCut-1) })
+	{"path", func(w *World) { w.someone().cutPath(w.between(200*time.Millisecond, 10*time.Second)) }},
+	{"unplugged", func(w *World) {
+		n, d := w.someone(), w.between(2*time.Second, 9*time.Second)
+		w.isolate(n, d)
+		n.cutPath(d)
+		if w.chance(0.5) {
+			n.hang(d)
+		}
+	}},
+	{"stop-all", func(w *World) {
+		for _, n := range w.nodes[1:] {
+			n.stop(false)
+		}
 	}},
 	{"stop", func(w *World) { w.someone().stop(false) }},
 	{"force", func(w *World) { w.someone().stop(true) }},

@@ -70,7 +70,11 @@ func (n *node) tick() {
 	if !n.awake() {
 		return
 	}
-	n.drainInbox()
+	if len(n.inbox) > 0 && n.w.chance(0.3) {
+		n.w.after(time.Millisecond, n.drainInbox) // which of its sources a daemon looks at first is not settled
+	} else {
+		n.drainInbox()
+	}
 	for _, s := range n.services {
 		if n.awake() {
 			s.tick()
@@ -206,6 +210,13 @@ func (n *node) freeze(d time.Duration, withClock bool) {
 		}
 		n.kernel.thawed()
 	})
+}
+
+// cutPath keeps what is queued on this host from the disks for a while.
+func (n *node) cutPath(d time.Duration) {
+	n.w.note(n.id, "path to the disks cut for %v", d)
+	n.kernel.pathCut++
+	n.w.after(d, func() { n.kernel.pathCut = max(0, n.kernel.pathCut-1) })
 }
 
 // found makes this node the first of a cluster.
