@@ -18,6 +18,29 @@
 //
 // What a package needs beyond that (modules at start, boot options, memory) stands in guestNeeds.
 //
+// # Nodes
+//
+// A node is a guest like a user's machine: Debian with systemd, udev, open-iscsi, the product's own units. Its root is made once
+// by the provision script (which makes the Vagrantfile's machines too) and thrown away at each boot; what it writes to
+// /var/lib/plexus stays. A lab is a set of nodes on two networks, with shared disks behind an iSCSI target:
+//
+//	          interconnect 10.81.0.0/24
+//	    +-----------+-----------+------------- bridge ... .254
+//	  node1 .1    node2 .2    node3 .3
+//	    +-----------+-----------+------------- bridge ... .254  tgt, a file for each disk
+//	          storage      10.82.0.0/24
+//
+//	lab, err := vmtests.New(ctx, vmtests.Options{Nodes: 3, Disks: 3, Plexus: true})
+//	defer lab.Close()
+//	err = lab.LoginAll(ctx)
+//	out, err := lab.Node(1).Run(ctx, "plexus", "cluster", "status")
+//	lab.Interconnect.Down()               // for all; Cut(a, b) for two; lab.Node(2).Unplug(lab.Storage) for one
+//	lab.Node(3).Freeze()                  // Thaw; Pause and Continue; Kill; PowerOff; Boot
+//	lab.Target.Disk(1).ReadAt(b, offset)  // what has really arrived
+//	lab.Heal()
+//
+// Freeze and Pause are different faults: over a Freeze the guest's clocks go on, over a Pause they stand still.
+//
 // # Files
 //
 // Kernels and other costly things are kept in CacheDir ($PLEXUS_CACHE, or plexus below the user's cache directory). What a run

@@ -204,6 +204,9 @@ func (l *Lab) Heal() error {
 	for _, w := range l.networks() {
 		errs = append(errs, w.MendAll(), w.Up())
 	}
+	if l.Target != nil {
+		errs = append(errs, l.Target.Thaw())
+	}
 	for _, n := range l.nodes {
 		if !n.Running() {
 			continue

@@ -211,6 +211,12 @@ func (d *TargetDisk) WriteAt(b []byte, offset int64) (int, error) {
 	return file.WriteAt(b, offset)
 }
 
+// Freeze makes the target silent: its connections stay, nothing is answered, what arrives waits. Thaw lets it go on.
+func (g *Target) Freeze() error { return g.daemon.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw ends a Freeze.
+func (g *Target) Thaw() error { return g.daemon.Process.Signal(syscall.SIGCONT) }
+
 // stop ends the target for sure.
 func (g *Target) stop() {
 	g.daemon.Process.Kill()

@@ -3,6 +3,7 @@
 package vmtests
 
 import (
+	"errors"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -10,17 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errClosed says that something is to be started in a lab that is closed.
+var errClosed = errors.New("the lab is closed")
+
 // thread is an OS thread of its own. Two things of Linux hang on a thread and not on a process, and Go moves goroutines
 // between threads: the network namespace, and PR_SET_PDEATHSIG, which kills a child when the *thread* that started it ends.
 // So every child of a lab is started here, on a thread that lives until the lab is closed. When the process dies, whatever
 // the reason, the kernel kills the children, and with the last of them the anonymous network namespace goes.
 type thread struct {
 	work chan func()
+	end  chan struct{} // closed by stop
 }
 
 // newThread starts a thread; setup runs on it first (it may unshare a namespace).
 func newThread(setup func() error) (*thread, error) {
-	t := &thread{work: make(chan func())}
+	t := &thread{work: make(chan func()), end: make(chan struct{})}
 	ready := make(chan error)
 	go t.run(setup, ready)
 	if err := <-ready; err != nil {
@@ -42,20 +47,29 @@ func (t *thread) run(setup func() error, ready chan error) {
 	if err != nil {
 		return
 	}
-	for f := range t.work {
-		f()
+	for {
+		select {
+		case f := <-t.work:
+			f()
+		case <-t.end:
+			return
+		}
 	}
 }
 
 // do runs f on the thread.
 func (t *thread) do(f func() error) error {
 	done := make(chan error)
-	t.work <- func() { done <- f() }
-	return <-done
+	select {
+	case t.work <- func() { done <- f() }:
+		return <-done
+	case <-t.end:
+		return errClosed
+	}
 }
 
 // stop ends the thread, and with it all children that still run.
-func (t *thread) stop() { close(t.work) }
+func (t *thread) stop() { close(t.end) }
 
 // start starts a child that dies with the thread. A session of its own keeps the terminal's interrupt away from it: the
 // harness decides when it ends.
