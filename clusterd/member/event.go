@@ -66,7 +66,8 @@ type (
 		Reason view.Reason
 	}
 
-	// Disks is how many shared disks this node reaches and the longest in-flight term among their transports.
+	// Disks is how many shared disks this node reaches and the longest in-flight term among their transports. It
+	// must be told before the first volume is activated over a disk with a longer term; zero until then.
 	Disks struct {
 		Reach    int
 		InFlight time.Duration

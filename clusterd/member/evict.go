@@ -206,7 +206,7 @@ func (m *Machine) dropWith(n view.NodeID, inc view.Incarnation, proof view.Proof
 
 // nextView numbers v and gives it a master.
 func (m *Machine) nextView(v view.View) view.View {
-	reach := map[view.NodeID]int{m.cfg.Node: m.reach}
+	reach := map[view.NodeID]int{m.cfg.Node: m.disks.Reach}
 	for n, r := range m.lead.rows {
 		reach[n] = r.reach
 	}

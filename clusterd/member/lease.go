@@ -23,7 +23,7 @@ type lease struct {
 func (m *Machine) ask() {
 	m.life.lease.asked = m.now
 	m.sendLeader(Ask{
-		Inc: m.life.inc, At: m.now, Reach: m.reach, InFlight: m.term0.d, Silent: m.silent(),
+		Inc: m.life.inc, At: m.now, Reach: m.disks.Reach, InFlight: m.disks.InFlight, Silent: m.silent(),
 	})
 }
 

@@ -45,11 +45,11 @@ func (m *Machine) closed() {
 }
 
 // handOver asks to be let go, after leadership was given to somebody who stays. The last one just stops: there is
-// nobody to go on, and its log must bring the cluster up again.
+// nobody to go on, and its log, in which it is the only voter, must bring the cluster up again.
 func (m *Machine) handOver() {
 	l := &m.life
 	l.tried = m.now
-	if len(m.state.View.Members)+len(m.state.View.Joining) <= 1 && m.state.View.Has(m.cfg.Node, l.inc) {
+	if len(m.inView()) == 1 && len(m.conf.GetVoters()) == 1 && m.state.View.Has(m.cfg.Node, l.inc) {
 		m.ended(view.ReasonUserStop)
 		return
 	}

@@ -3,8 +3,6 @@
 package member
 
 import (
-	"time"
-
 	"go.etcd.io/raft/v3/raftpb"
 
 	"github.com/plexus-cvm/plexus/clusterd/view"
@@ -145,7 +143,18 @@ func (m *Machine) viewed() {
 		}
 	}
 	m.place(v)
-	m.act(SetView{View: v.Clone(), Index: m.applied})
+	m.show()
+}
+
+// show hands the view to the watchers. What a restarted node finds in its own log is old news until there is a leader.
+func (m *Machine) show() {
+	if m.life.cond == view.Out && m.leader == 0 {
+		return
+	}
+	if v := m.state.View; v.Seq != m.told {
+		m.told = v.Seq
+		m.act(SetView{View: v.Clone(), Index: m.applied})
+	}
 }
 
 // place follows this node's own place in the view.
@@ -214,10 +223,4 @@ func (m *Machine) joinTimedOut() {
 	}
 	m.life.cond, m.life.reason = view.Out, view.ReasonRegistrationLimit
 	m.act(Stopped{Reason: view.ReasonRegistrationLimit})
-}
-
-// inflight is the longest time that I/O of this node may be under way below its gate, once somebody has said.
-type inflight struct {
-	known bool
-	d     time.Duration
 }

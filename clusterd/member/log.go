@@ -146,6 +146,7 @@ func (m *Machine) pump() bool {
 		}
 		if rd.SoftState != nil {
 			m.leader = raftNode(rd.SoftState.Lead)
+			m.show()
 			m.turn(rd.SoftState.RaftState == raft.StateLeader)
 		}
 		for _, e := range rd.CommittedEntries {

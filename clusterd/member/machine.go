@@ -33,7 +33,8 @@ type Machine struct {
 	snapped uint64 // index of the newest snapshot
 	state   State
 	leader  view.NodeID // as raft knows it; zero: nobody
-	shown   view.Seq    // last view given to SetView
+	shown   view.Seq    // last view looked at
+	told    view.Seq    // last view given to SetView
 
 	heard    map[view.NodeID]view.Tick // last message of each node
 	alive    map[view.NodeID]view.Tick // last word of its incarnation in the view: a log that merely votes does not count
@@ -42,8 +43,7 @@ type Machine struct {
 
 	life  life     // this node's place in the cluster
 	asked requests // of this node, waiting for the cluster
-	reach int
-	term0 inflight // what Disks said
+	disks Disks    // as last told
 
 	rounds uint64 // quorum rounds begun, over all terms led
 	lead   *lead  // while this node is raft's leader
@@ -136,7 +136,7 @@ func (m *Machine) handle(e Event) {
 	case ConfigJoined:
 		m.configJoined(e)
 	case Disks:
-		m.reach, m.term0 = e.Reach, inflight{known: true, d: e.InFlight}
+		m.disks = e
 	case Suspect:
 		m.suspects[e.Node] = m.now
 	case Fenced:

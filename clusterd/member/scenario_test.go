@@ -16,7 +16,7 @@ import (
 //
 //	start N                 start a node with whatever its disk holds
 //	init N                  it founds a cluster
-//	enroll N                the cluster gives N its id, asked for at the first node that runs
+//	enroll N [witness]      the cluster gives N its id, asked for at the first node that runs
 //	join N                  it asks to join
 //	run MS                  time passes
 //	cut A B | oneway A B | isolate N | heal
@@ -74,7 +74,7 @@ func (w *world) command(d *datadriven.TestData) error {
 	case "init":
 		w.do(h, Init{Cluster: "c0", Self: Record{Name: "n1", Key: "k1"}})
 	case "enroll":
-		return w.enroll(h)
+		return w.enroll(h, len(d.CmdArgs) > 1)
 	case "join":
 		w.do(h, Join{Cluster: "c0", Peers: w.peers()})
 	case "cut", "oneway":
@@ -103,14 +103,14 @@ func (w *world) command(d *datadriven.TestData) error {
 	return nil
 }
 
-func (w *world) enroll(h *host) error {
+func (w *world) enroll(h *host, witness bool) error {
 	for _, o := range w.nodes {
 		if o.m != nil && o.m.node != nil {
 			token := fmt.Sprintf("token of %d", h.id)
 			w.do(o, Request{ID: uint64(h.id) * 10, Entry: MakeToken{Hash: token, Uses: 1}})
 			w.deliver()
 			name := fmt.Sprintf("n%d", h.id)
-			e := Enroll{Name: name, Key: "k" + name, Token: token, Witness: h.id == 5}
+			e := Enroll{Name: name, Key: "k" + name, Token: token, Witness: witness}
 			w.do(o, Request{ID: uint64(h.id)*10 + 1, Entry: e})
 			w.deliver()
 			return nil

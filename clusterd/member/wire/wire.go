@@ -127,7 +127,34 @@ func unmarshalRaft(b []byte) (member.Message, error) {
 	if raft.IsLocalMsg(m.GetType()) || len(m.GetResponses()) > 0 {
 		return nil, fmt.Errorf("read raft message: %v never comes from another node", m.GetType())
 	}
+	if err := checkRaft(m); err != nil {
+		return nil, err
+	}
 	return member.Raft{M: m}, nil
+}
+
+// checkRaft reads what the machine will have to read later, when it is too late to refuse: log entries and snapshots.
+func checkRaft(m *raftpb.Message) error {
+	for _, e := range m.GetEntries() {
+		var err error
+		switch {
+		case e.GetType() == raftpb.EntryConfChange:
+			err = proto.Unmarshal(e.GetData(), &raftpb.ConfChange{})
+		case e.GetType() == raftpb.EntryConfChangeV2:
+			err = proto.Unmarshal(e.GetData(), &raftpb.ConfChangeV2{})
+		case len(e.GetData()) > 0:
+			_, err = member.UnmarshalEntry(e.GetData())
+		}
+		if err != nil {
+			return fmt.Errorf("read raft message: entry %d: %w", e.GetIndex(), err)
+		}
+	}
+	if m.GetType() == raftpb.MsgSnap {
+		if _, err := member.UnmarshalState(m.GetSnapshot().GetData()); err != nil {
+			return fmt.Errorf("read raft message: %w", err)
+		}
+	}
+	return nil
 }
 
 func unmarshalAsk(a *Ask) (member.Message, error) {

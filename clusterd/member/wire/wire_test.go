@@ -53,6 +53,8 @@ func TestNonsenseIsRefused(t *testing.T) {
 	local := &raftpb.Message{Type: raftpb.MsgHup.Enum()}
 	for name, m := range map[string]member.Message{
 		"local raft message":  member.Raft{M: local},
+		"unreadable entry":    member.Raft{M: &raftpb.Message{Type: raftpb.MsgApp.Enum(), Entries: []*raftpb.Entry{{Data: []byte("x")}}}},
+		"snapshot of nothing": member.Raft{M: &raftpb.Message{Type: raftpb.MsgSnap.Enum()}},
 		"node 65":             member.Ask{Silent: []view.NodeID{65}},
 		"negative term":       member.Ask{InFlight: -1},
 		"unknown reason":      member.Bye{Reason: "because"},

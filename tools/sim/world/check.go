@@ -63,6 +63,7 @@ func (c *checker) persisted(n *node, p member.Persist) {
 		entry, err := member.UnmarshalEntry(e.GetData())
 		if err != nil {
 			c.w.violate("S6", "node %d logs what it cannot read: %v", n.id, err)
+			return
 		}
 		if d, ok := entry.(member.Condemn); ok {
 			who := life{d.Node, d.Inc}

@@ -30,6 +30,7 @@ func (c *clusterd) start() {
 	m, err := member.New(member.Config{Node: c.n.id, Times: c.n.w.times, Life: c.lives * 1000}, c.disk)
 	if err != nil {
 		c.n.w.violate("S6", "node %d does not start from its disk: %v", c.n.id, err)
+		return
 	}
 	c.machine, c.refused = m, c.n.kernel.refused
 	c.finish()
@@ -71,6 +72,7 @@ func (c *clusterd) found() {
 	m, err := member.New(member.Config{Node: c.n.id, Times: c.n.w.times, Life: c.lives * 1000}, c.disk)
 	if err != nil {
 		c.n.w.violate("S6", "node %d does not start: %v", c.n.id, err)
+		return
 	}
 	c.machine = m
 	c.give(member.Disks{Reach: 3, InFlight: c.n.w.plan.term})

@@ -58,6 +58,7 @@ type World struct {
 	check checker
 
 	violation string
+	over      bool // nothing more is to happen
 	tail      []line
 	sum       hash.Hash
 	lines     []string
@@ -77,9 +78,6 @@ type text string
 
 func (t text) String() string { return string(t) }
 
-// stop ends a run from anywhere inside it.
-type stop struct{}
-
 // Run runs one seed.
 func Run(opt Options) (res Result) {
 	opt.Nodes = min(max(opt.Nodes, nodesMin), nodesMax)
@@ -97,9 +95,7 @@ func Run(opt Options) (res Result) {
 	w.plan = w.draw()
 	defer func() {
 		if p := recover(); p != nil {
-			if _, ok := p.(stop); !ok {
-				w.violation = fmt.Sprintf("panic: %v", p)
-			}
+			w.violate("machine", "panic: %v", p)
 		}
 		res = w.result()
 	}()
@@ -152,9 +148,9 @@ func (w *World) setUp() {
 	}
 }
 
-// runUntil carries out what is due until end, or until done says so; it reports whether done did.
+// runUntil carries out what is due until end, or until done says so; it reports whether done did, or the run is over.
 func (w *World) runUntil(end time.Duration, done func() bool) bool {
-	for len(w.queue) > 0 && w.queue[0].at <= end {
+	for len(w.queue) > 0 && w.queue[0].at <= end && !w.over {
 		e := heap.Pop(&w.queue).(*entry)
 		w.now = e.at
 		e.do()
@@ -162,8 +158,10 @@ func (w *World) runUntil(end time.Duration, done func() bool) bool {
 			return true
 		}
 	}
-	w.now = end
-	return false
+	if !w.over {
+		w.now = end
+	}
+	return w.over
 }
 
 // whole says that every node is a member and voter of one view, with its lease running and nothing held or condemned.
@@ -197,15 +195,16 @@ func (w *World) describe() string {
 // step counts an event given to a machine.
 func (w *World) step() {
 	w.steps++
-	if w.opt.Steps > 0 && w.steps >= w.opt.Steps {
-		panic(stop{})
-	}
+	w.over = w.over || w.opt.Steps > 0 && w.steps >= w.opt.Steps
 }
 
+// violate keeps the first violation and ends the run once the event under way is through.
 func (w *World) violate(id, format string, args ...any) {
-	w.violation = id + ": " + fmt.Sprintf(format, args...)
+	if w.violation != "" {
+		return
+	}
+	w.violation, w.over = id+": "+fmt.Sprintf(format, args...), true
 	w.note(0, "%s", w.violation)
-	panic(stop{})
 }
 
 func (w *World) note(n view.NodeID, format string, args ...any) {
