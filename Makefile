@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 # The revision goes into the binaries wherever git can name it.
 BUILD := go build -trimpath -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help setup build test check vm generate fuzz clean
+.PHONY: help setup build test check sim mutants vm generate fuzz clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
@@ -24,6 +24,16 @@ test: setup bin/testrun ## everything: rules, unit tests, and what else tools/te
 
 check: bin/testrun ## the quick part of it: vet and the rules of the house
 	@bin/testrun --stages vet,lint
+
+SEEDS ?= 1000
+FIRST ?= 1
+NODES ?= 0
+STEPS ?= 0
+sim: ## the simulated cluster: SEEDS=1000 FIRST=1, NODES=3 to 5, at most STEPS each
+	@go run ./tools/sim --seeds=$(SEEDS) --first=$(FIRST) --nodes=$(NODES) --steps=$(STEPS)
+
+mutants: ## rules broken on purpose, which the simulator must notice
+	@go run ./tools/sim/mutants
 
 KERNEL ?=
 RUN ?= ^TestGuest$$

@@ -23,6 +23,8 @@ func stages() []stage {
 		{name: "vet", what: "go vet over all packages, with the tests that run in guests", argv: []string{"go", "vet", "-tags", "vm,guest", "./..."}},
 		goTest("lint", "the rules of the house, gofmt among them", "./tools/lint/"),
 		goTest("unit", "the tests of every other package", "./..."),
+		{name: "sim", what: "400 seeds of the simulated cluster", argv: []string{"go", "run", "./tools/sim", "--seeds", "400"}},
+		{name: "mutants", what: "the simulator notices each rule that is broken on purpose", argv: []string{"go", "run", "./tools/sim/mutants"}},
 		vm("harness", "the virtual machines themselves: boot, networks, disks, faults, and that nothing is left behind",
 			"-skip", "^TestGuest$", "-kernel", "6.12"),
 		vm("guest-6.12", "device-mapper, gate and netlink tests inside guests with a stock 6.12 kernel",
