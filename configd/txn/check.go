@@ -50,7 +50,7 @@ func (m *Machine) checkProposal(g *group) {
 
 // checkLedger: the number of a version is used once.
 func checkLedger(l *ledger) {
-	bug(l.seen < l.g.version(), "group %s: version %d stands, %d is the highest seen", l.g.name, l.g.version(), l.seen)
+	bug(l.settled && l.seen < l.g.version(), "group %s: version %d stands, %d is the highest seen", l.g.name, l.g.version(), l.seen)
 }
 
 // checkCoordinator: nobody is told of a decision that the labels do not carry.

@@ -115,6 +115,7 @@ func (m *Machine) onPeerStart(n view.NodeID, start uint64) {
 		m.lead.lose(m, n)
 	}
 	if m.follow != nil && m.follow.master == n {
+		m.relay.lost(m, "the master's configd was started anew meanwhile: look whether the change was made")
 		m.begunFollow(start)
 	}
 }

@@ -6,21 +6,18 @@ import "github.com/plexus-cvm/plexus/clusterd/view"
 
 // arm asks for a Tick at the earliest time at which anything is due.
 func (m *Machine) arm() {
-	at := m.due()
-	if at != 0 && at <= m.now {
-		at = m.now + 1
-	}
-	if at != m.armed {
+	if at := m.due(); at != m.armed {
 		m.armed = at
 		m.do(Arm{at})
 	}
 }
 
-// due returns the earliest time at which anything is to be done; zero is never.
+// due returns the earliest time to come at which anything is to be done; zero is never. What was due by now has been
+// done in this step, or waits for something else than time.
 func (m *Machine) due() view.Tick {
 	var at view.Tick
 	by := func(t view.Tick) {
-		if t != 0 && (at == 0 || t < at) {
+		if t > m.now && (at == 0 || t < at) {
 			at = t
 		}
 	}
@@ -31,7 +28,7 @@ func (m *Machine) due() view.Tick {
 		by(g.tables.deadline)
 		by(g.tables.retry)
 		if g.ledger != nil {
-			g.ledger.due(by, m.now)
+			g.ledger.due(by)
 		}
 	}
 	for _, c := range []*coordinator{&m.private, &m.shared} {
@@ -44,7 +41,7 @@ func (m *Machine) due() view.Tick {
 		}
 	}
 	if m.lead != nil {
-		m.lead.due(by, m.place.View)
+		m.lead.due(by, m.opt.Times)
 	}
 	if f := m.follow; f != nil && f.stage != following {
 		by(f.retry)
@@ -60,7 +57,7 @@ func (m *Machine) due() view.Tick {
 }
 
 // due names the times at which a ledger writes or reads again.
-func (l *ledger) due(by func(view.Tick), now view.Tick) {
+func (l *ledger) due(by func(view.Tick)) {
 	if l.recover {
 		by(l.retry)
 	}
@@ -68,7 +65,7 @@ func (l *ledger) due(by func(view.Tick), now view.Tick) {
 		return
 	}
 	if !l.job.homeOk && l.job.homeOp == 0 {
-		by(max(l.job.homeAt, now))
+		by(l.job.homeAt)
 	}
 	for _, d := range l.job.next.group.Disks {
 		if e := l.labels[d.ID]; e != nil && e.op == 0 && !l.carries(e) {
@@ -77,9 +74,9 @@ func (l *ledger) due(by func(view.Tick), now view.Tick) {
 	}
 }
 
-func (l *lead) due(by func(view.Tick), v view.View) {
+func (l *lead) due(by func(view.Tick), t Times) {
 	if l.stage == recovering {
-		by(l.since)
+		by(l.since.Add(t.Join))
 	}
 	for _, f := range l.peers {
 		switch f.stage {

@@ -210,6 +210,15 @@ func (m *Machine) runLead() {
 	}
 }
 
+// offerAnew is for a group that was decided only after the others had joined.
+func (l *lead) offerAnew() {
+	for _, f := range l.peers {
+		if f.stage > asked {
+			f.stage = asked
+		}
+	}
+}
+
 func (m *Machine) offer(n view.NodeID, f *follower) {
 	f.retry = m.now.Add(m.opt.Times.Retry)
 	o := Offer{Attempt: f.join.Attempt, Round: f.round}

@@ -149,6 +149,7 @@ type (
 	// Forward passes a client's request on to the master.
 	Forward struct {
 		ID     uint64 // grows in one life of the sender, one at a time
+		Master uint64 // start of the receiver's configd: another life must not make the change a second time
 		Group  string
 		Base   uint64
 		Change string // canonical text

@@ -38,8 +38,8 @@ func (m *Machine) recoverNow(l *ledger) {
 	l.labels = map[string]*entry{}
 	choice, err := label.Choose(m.wanted(l.g), m.allLabels(), m.homes[l.g.id], m.kept(l.g)...)
 	if err != nil {
-		l.why = err.Error()
 		m.fetchText(l, err)
+		m.recoverLater(l, err.Error())
 		return
 	}
 	l.seen = max(l.seen, choice.Next-1, m.seenBy(l.g))
@@ -47,6 +47,15 @@ func (m *Machine) recoverNow(l *ledger) {
 	l.recover, l.fetch = false, ""
 	m.begun(l, &job{ballot: m.ballot(l.g.shared), base: m.parentOf(t), next: t, headers: true, first: true})
 }
+
+// recoverLater tries again with what the next scan brings.
+func (m *Machine) recoverLater(l *ledger, why string) {
+	l.why, l.retry = why, m.now.Add(recoverRetries*m.opt.Times.Retry)
+	m.wantScan()
+}
+
+// recoverRetries is how many retries pass before the disks of a group that could not be decided are read again.
+const recoverRetries = 4
 
 // parentOf returns the version that t was made from, if t may not have reached a majority of its votes yet.
 func (m *Machine) parentOf(t *text) *text {
@@ -181,10 +190,14 @@ func (m *Machine) established(g *group, t *text, b view.Ballot) {
 	m.adoptOrphan(g)
 	if why := m.cannotImport(g, t); why != "" {
 		g.failed = why
-		g.ledger.settled, g.ledger.why = false, why
+		m.recover(g)
+		m.recoverLater(g.ledger, why)
 		return
 	}
 	m.decide(g, t, b)
+	if g.shared && m.lead != nil {
+		m.lead.offerAnew()
+	}
 }
 
 // scannedLedgers takes up the groups that were found on disks, and goes on with those that wait for them.

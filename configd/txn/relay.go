@@ -47,7 +47,7 @@ func (m *Machine) runRelay() {
 	}
 	r.retry = m.now.Add(m.opt.Times.Retry)
 	q := r.queue[0]
-	m.send(m.follow.master, Forward{r.sent, q.group, q.base, string(config.EncodeChange(q.change))})
+	m.send(m.follow.master, Forward{r.sent, m.follow.start, q.group, q.base, string(config.EncodeChange(q.change))})
 }
 
 func (m *Machine) onResult(from view.NodeID, res Result) {
@@ -82,8 +82,8 @@ func (r *relay) abandon(m *Machine, why string) {
 func (m *Machine) onForward(from view.NodeID, f Forward) {
 	p := m.peer(from)
 	switch {
-	case m.lead == nil:
-		return // it will hear of the new master
+	case m.lead == nil || f.Master != m.place.Start:
+		return // it will hear of the new master, or of the new life of this one
 	case f.ID == p.last && p.reply != nil:
 		m.send(from, *p.reply)
 		return

@@ -76,6 +76,7 @@ type node struct {
 	start   uint64
 	life    int
 	up      bool // configd runs
+	dark    bool // the whole node is off
 	m       *Machine
 	lost    map[string]bool // disks that it cannot reach
 	kernel  map[string]*tablesOf

@@ -72,7 +72,7 @@ func change(b txn.Body) isMessage_Body {
 	case txn.Inscribed:
 		return &Message_Inscribed{&Inscribed{Ballot: ballot(b.Ballot), Group: b.Group, Disk: b.Disk, Header: b.Header, Ok: b.Ok, Why: b.Why}}
 	case txn.Forward:
-		return &Message_Forward{&Forward{Id: b.ID, Group: b.Group, Base: b.Base, Change: b.Change}}
+		return &Message_Forward{&Forward{Id: b.ID, Master: b.Master, Group: b.Group, Base: b.Base, Change: b.Change}}
 	case txn.Result:
 		return &Message_Result{&Result{Id: b.ID, Outcome: uint32(b.Outcome), Version: b.Version, Why: b.Why}}
 	}

@@ -1775,6 +1775,7 @@ type Forward struct {
 	Group         string                 `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
 	Base          uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`
 	Change        string                 `protobuf:"bytes,4,opt,name=change,proto3" json:"change,omitempty"`
+	Master        uint64                 `protobuf:"varint,5,opt,name=master,proto3" json:"master,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1835,6 +1836,13 @@ func (x *Forward) GetChange() string {
 		return x.Change
 	}
 	return ""
+}
+
+func (x *Forward) GetMaster() uint64 {
+	if x != nil {
+		return x.Master
+	}
+	return 0
 }
 
 type Result struct {
@@ -2028,12 +2036,13 @@ const file_txn_proto_rawDesc = "" +
 	"\x04disk\x18\x03 \x01(\tR\x04disk\x12\x16\n" +
 	"\x06header\x18\x04 \x01(\bR\x06header\x12\x0e\n" +
 	"\x02ok\x18\x05 \x01(\bR\x02ok\x12\x10\n" +
-	"\x03why\x18\x06 \x01(\tR\x03why\"[\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\"s\n" +
 	"\aForward\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n" +
 	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x16\n" +
-	"\x06change\x18\x04 \x01(\tR\x06change\"^\n" +
+	"\x06change\x18\x04 \x01(\tR\x06change\x12\x16\n" +
+	"\x06master\x18\x05 \x01(\x04R\x06master\"^\n" +
 	"\x06Result\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\rR\aoutcome\x12\x18\n" +

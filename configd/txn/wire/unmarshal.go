@@ -110,7 +110,7 @@ func (r *reader) change(m *Message) txn.Body {
 		return txn.Inscribed{Ballot: readBallot(i.GetBallot()), Group: i.GetGroup(), Disk: i.GetDisk(), Header: i.GetHeader(), Ok: i.GetOk(), Why: i.GetWhy()}
 	case *Message_Forward:
 		f := b.Forward
-		return txn.Forward{ID: f.GetId(), Group: f.GetGroup(), Base: f.GetBase(), Change: f.GetChange()}
+		return txn.Forward{ID: f.GetId(), Master: f.GetMaster(), Group: f.GetGroup(), Base: f.GetBase(), Change: f.GetChange()}
 	case *Message_Result:
 		return r.result(b.Result)
 	}

@@ -56,7 +56,7 @@ func samples(t testing.TB) []txn.Body {
 		txn.Inscribe{Ballot: tx, Group: id, Disk: id, At: 1, Header: &h},
 		txn.Inscribe{Ballot: tx, Group: id, Disk: id, At: 1, Slot: full},
 		txn.Inscribed{Ballot: tx, Group: id, Disk: id, Header: true, Ok: true, Why: "x"},
-		txn.Forward{ID: 5, Group: id, Base: 7, Change: "{}"},
+		txn.Forward{ID: 5, Master: 6, Group: id, Base: 7, Change: "{}"},
 		txn.Result{ID: 5, Outcome: txn.Unknown, Version: 8, Why: "x"},
 	}
 }
