@@ -175,6 +175,9 @@ func (m *Machine) onJoin(from view.NodeID, j Join) {
 		}
 		f.stage, f.join = asked, j
 		m.joinFirst()
+		if m.lead.stage != reading {
+			m.takeUp(j.Labels)
+		}
 	}
 }
 

@@ -204,14 +204,23 @@ func (m *Machine) established(g *group, t *text, b view.Ballot) {
 func (m *Machine) scannedLedgers() {
 	if m.lead != nil && m.lead.stage == reading && m.scan.done >= m.lead.scan {
 		m.lead.stage = recovering
-		for _, c := range m.allLabels() {
-			if h := c.Header; h.Group != "" && h.Cluster == m.place.ID && m.place.ID != "" {
-				m.group(h.Group, h.Name, true)
+		m.takeUp(m.allLabels())
+		for _, g := range m.sharedGroups() {
+			if !m.ledgerOf(g).recover {
+				m.recover(g)
 			}
 		}
-		for _, g := range m.sharedGroups() {
-			m.recover(g)
+	}
+}
+
+// takeUp begins to decide the groups of this cluster that labels speak of, where nobody has spoken of them before.
+func (m *Machine) takeUp(labels []label.Copy) {
+	for _, c := range labels {
+		h := c.Header
+		if h.Group == "" || h.Cluster != m.place.ID || m.groups[h.Group] != nil {
+			continue
 		}
+		m.recover(m.group(h.Group, h.Name, true))
 	}
 }
 
