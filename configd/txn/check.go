@@ -31,7 +31,7 @@ func bug(broken bool, format string, args ...any) {
 // has a deadline.
 func (m *Machine) checkTables(g *group) {
 	t := &g.tables
-	bug(g.shared && t.stage >= loading && (!same(t.guarded, t.want) || !same(t.handed, t.want)),
+	bug(g.shared && t.stage >= loading && t.stage <= resuming && (!same(t.guarded, t.want) || !same(t.handed, t.want)),
 		"group %s is %v for tables whose disks are not guarded or not handed over", g.name, t.stage)
 	bug((t.stage != resting || t.orphan) && t.deadline == 0, "group %s is %v without a deadline", g.name, t.stage)
 	bug(t.stage != resting && t.want == nil, "group %s is %v for nothing", g.name, t.stage)

@@ -42,20 +42,22 @@ func (n *node) Write(a Write) {
 	d := n.w.disks[a.Write.Disk]
 	n.w.later(n.w.delay(10*time.Millisecond), func() {
 		killed := n.life != life && n.writing == 0 // power went
+		err := ""
 		switch {
 		case d == nil || d.bad || n.lost[a.Write.Disk]:
-			n.step(Written{a.Op, "input/output error"})
+			err = "input/output error"
 		case killed && n.w.rng != nil && n.w.rng.IntN(2) == 0:
 		case killed && n.w.rng != nil && n.w.rng.IntN(2) == 0:
 			d.write(a.Write, len(a.Write.Bytes)/label.BlockBytes/2*label.BlockBytes) // torn: a header is one block, it is not
 		default:
 			d.write(a.Write, len(a.Write.Bytes))
+			n.w.judge.landed(n, a)
 		}
 		if !killed {
 			n.writing--
 		}
 		if n.life == life {
-			n.step(Written{Op: a.Op})
+			n.step(Written{a.Op, err})
 		}
 	})
 }
@@ -146,6 +148,7 @@ func (n *node) Resume(a Resume) {
 	n.end(5*time.Millisecond, func() Event {
 		k := n.of(a.Want.ID)
 		maps.Copy(k.live, k.inactive)
+		k.version = a.Want.Version
 		for id := range k.live {
 			if !slices.ContainsFunc(a.Want.Volumes, func(v config.Volume) bool { return v.ID == id }) {
 				delete(k.live, id)

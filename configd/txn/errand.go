@@ -81,6 +81,19 @@ func (m *Machine) writer(l *ledger, disk string) (view.NodeID, bool) {
 	return 0, false
 }
 
+// writerOf keeps to the one writer that a label has in a transaction. Only one that left the view, and is cut off from the
+// disks, gives way to another.
+func (m *Machine) writerOf(l *ledger, e *entry) (view.NodeID, bool) {
+	if e.by != nil && (*e.by == m.place.Node || m.lead != nil && m.lead.peers[*e.by] != nil) {
+		return *e.by, true
+	}
+	n, ok := m.writer(l, e.disk)
+	if ok {
+		e.by = &n
+	}
+	return n, ok
+}
+
 // writers names the writer of each copy of the version that is proposed.
 func (m *Machine) writers(l *ledger) []Writer {
 	var all []Writer
@@ -88,7 +101,7 @@ func (m *Machine) writers(l *ledger) []Writer {
 		return nil
 	}
 	for _, disk := range setOf(l.job.next) {
-		if n, ok := m.writer(l, disk); ok {
+		if n, ok := m.writerOf(l, m.entry(l, disk)); ok {
 			all = append(all, Writer{disk, n})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plexus-cvm/plexus/clusterd/view"
 	"github.com/plexus-cvm/plexus/configd/config"
+	"github.com/plexus-cvm/plexus/configd/label"
 )
 
 // judge looks at the whole world after every step. It knows nothing of how the machines work.
@@ -50,6 +51,29 @@ func (j *judge) look() {
 		}
 	}
 	j.places()
+	j.held()
+}
+
+// held checks that where a sector was given up by a node that runs on newer tables, no other still runs on older ones.
+func (j *judge) held() {
+	for _, a := range j.w.ids() {
+		for group, old := range j.w.nodes[a].kernel {
+			if old.failed || !j.w.view.Has(a, j.w.nodes[a].inc) {
+				continue
+			}
+			for _, b := range j.w.ids() {
+				k := j.w.nodes[b].kernel[group]
+				if k == nil || k.failed || k.version <= old.version || !j.w.view.Has(b, j.w.nodes[b].inc) {
+					continue
+				}
+				for id, v := range old.live {
+					if now, ok := k.live[id]; !old.suspended[id] && (!ok || now.Length < v.Length) {
+						j.fail("S5: node %d runs version %d, and volume %s on node %d still that of version %d", b, k.version, v.Name, a, old.version)
+					}
+				}
+			}
+		}
+	}
 }
 
 type mapped struct {
@@ -125,9 +149,24 @@ func (j *judge) write(n *node, a Write) {
 	if _, full := j.w.view.Member(n.id); !full && j.w.view.Has(n.id, n.inc) {
 		j.fail("S7: node %d writes a label while it is joining", n.id)
 	}
+	if _, err := label.DecodeHeader(a.Write.Bytes); err != nil {
+		return
+	}
 	key := fmt.Sprintf("%s %s", a.Write.Disk, a.What)
 	if other, ok := j.writers[key]; ok && other != n.id {
 		j.fail("S7: nodes %d and %d both write %s", other, n.id, key)
+	}
+	j.writers[key] = n.id
+}
+
+// landed checks that a version number is used for one text alone.
+func (j *judge) landed(n *node, a Write) {
+	if slot, err := label.DecodeSlot(a.Write.Bytes); err == nil {
+		key := fmt.Sprintf("%s v%d", slot.Group, slot.Version)
+		if h, ok := j.hashes[key]; ok && h != slot.Hash {
+			j.fail("S3: node %d writes %s as %s and it was %s", n.id, key, short(slot.Hash), short(h))
+		}
+		j.hashes[key] = slot.Hash
 	}
 }
 

@@ -31,9 +31,10 @@ type entry struct {
 	found bool // somebody has read it
 	sure  bool // the header is what stands there
 	label label.Copy
-	op    Op          // this node writes
-	asked view.Ballot // another node writes under it, and has not answered
-	put   put         // what is being written
+	op    Op           // this node writes
+	asked view.Ballot  // another node writes under it, and has not answered
+	put   put          // what is being written
+	by    *view.NodeID // its one writer in this transaction; nil: not chosen yet
 	retry view.Tick
 	bad   string // why the last write failed
 }
@@ -119,6 +120,9 @@ func (m *Machine) fill(l *ledger, b view.Ballot, base, next *text) error {
 		if _, err := label.Fill(e.label.Header, m.slotOf(l, j)); err != nil {
 			return err
 		}
+	}
+	for _, e := range l.labels {
+		e.by = nil
 	}
 	m.begun(l, j)
 	return nil
@@ -208,7 +212,7 @@ func (m *Machine) writeAll(l *ledger, disks []string) {
 func (m *Machine) write(l *ledger, e *entry) {
 	e.retry = m.now.Add(m.opt.Times.Retry)
 	p, err := m.lacks(l, e)
-	w, ok := m.writer(l, e.disk)
+	w, ok := m.writerOf(l, e)
 	switch {
 	case !e.found || !ok:
 		e.bad = "no member reaches it"

@@ -100,6 +100,7 @@ type tablesOf struct {
 	suspended      map[string]bool
 	disks          map[string]string // name -> id, of the group that was loaded last
 	failed         bool
+	version        uint64 // of the live tables
 }
 
 func newWorld(t testing.TB, nodes int, disks ...string) *world {
@@ -305,6 +306,9 @@ func (n *node) step(e Event) {
 func (n *node) end(most time.Duration, do func() Event) {
 	life := n.life
 	n.w.later(n.w.delay(most), func() {
+		if n.life != life && n.dark {
+			return
+		}
 		e := do()
 		if n.life == life && e != nil {
 			n.step(e)
