@@ -87,15 +87,19 @@ func (m *Machine) inView() []view.Member {
 	return slices.Concat(m.state.View.Members, m.state.View.Joining)
 }
 
-// accuse condemns whom the cluster cannot go on with: a member that says it must go, one that nobody hears, and
-// exactly one of two that do not hear each other.
-func (m *Machine) accuse() {
-	list := m.inView()
-	for _, o := range list {
+// accept condemns members that say they must go.
+func (m *Machine) accept() {
+	for _, o := range m.inView() {
 		if why, ok := m.lead.bye[life0{o.Node, o.Inc}]; ok && !m.inDoubt(o.Node) {
 			m.propose(Condemn{Node: o.Node, Inc: o.Inc, Why: why})
 		}
 	}
+}
+
+// accuse condemns whom the cluster cannot go on with: a member that nobody hears, and exactly one of two that do not
+// hear each other. It looks at every pair, so it runs once a heartbeat and not at every event.
+func (m *Machine) accuse() {
+	list := m.inView()
 	for _, a := range list {
 		for _, b := range list {
 			if a.Node == b.Node || m.inDoubt(a.Node) || m.inDoubt(b.Node) || !m.cannotHear(a.Node, b.Node) {

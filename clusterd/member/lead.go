@@ -219,15 +219,18 @@ func (m *Machine) letGo(n view.NodeID, inc view.Incarnation) {
 func (m *Machine) duties() {
 	m.grant()
 	m.startRound()
-	m.accuse()
+	m.accept()
 	m.evict()
 	m.admitted()
 	m.follow()
 }
 
-// tickLead hands leadership over when this node must not keep it.
+// tickLead judges who must go, and hands leadership over when this node must not keep it.
 func (m *Machine) tickLead() {
 	clearOld(m.lead.proposed, m.now, m.beats(proposalRepeat))
+	if m.lead.ready {
+		m.accuse()
+	}
 	leaving := m.life.cond == view.Aborting || m.life.handing || m.life.cond == view.Out && m.life.bye != nil
 	if leaving && m.lead.ready && m.now.Sub(m.lead.moved) >= m.beats(retryEvery) {
 		m.lead.moved = m.now
