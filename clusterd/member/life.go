@@ -148,7 +148,7 @@ func (m *Machine) viewed() {
 
 // show hands the view to the watchers. What a restarted node finds in its own log is old news until there is a leader.
 func (m *Machine) show() {
-	if m.life.cond == view.Out && m.leader == 0 {
+	if m.life.inc == 0 && m.leader == 0 {
 		return
 	}
 	if v := m.state.View; v.Seq != m.told {

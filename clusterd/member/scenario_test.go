@@ -22,6 +22,7 @@ import (
 //	cut A B | oneway A B | isolate N | heal
 //	crash N | freeze N | thaw N | wipe N
 //	answers N on|off        whether hold, leave, close and the configuration join answer at once
+//	disks N MS              its I/O may be under way for so long below its gate
 //	tell N EVENT            held, drained, closed, refused, failed, stop, force, cancel, ready, unready
 //	status                  what each node says of itself
 func TestScenarios(t *testing.T) {
@@ -94,6 +95,8 @@ func (w *world) command(d *datadriven.TestData) error {
 		h.disk = Disk{}
 	case "answers":
 		h.answers = d.CmdArgs[1].Key == "on"
+	case "disks":
+		w.do(h, Disks{Reach: 1, InFlight: time.Duration(arg(1)) * time.Millisecond})
 	case "tell":
 		return w.tell(h, d.CmdArgs[1].Key)
 	default:
