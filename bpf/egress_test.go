@@ -17,6 +17,9 @@ import (
 const (
 	etherIPv4 = 0x0800
 	etherIPv6 = 0x86dd
+
+	ipv6Bytes      = 40
+	packetBytesMax = 1500
 )
 
 var (
@@ -111,7 +114,7 @@ func TestPacketsArePassedInTheKernelAsInGo(t *testing.T) {
 }
 
 // send puts the packet through the program, below an Ethernet header.
-func send(t *rapid.T, p *ebpf.Program, packet []byte, v6 bool) bool {
+func send(t failer, p *ebpf.Program, packet []byte, v6 bool) bool {
 	frame := make([]byte, 14, 14+len(packet))
 	binary.BigEndian.PutUint16(frame[12:], etherIPv4)
 	if v6 {
@@ -122,6 +125,34 @@ func send(t *rapid.T, p *ebpf.Program, packet []byte, v6 bool) bool {
 		t.Fatalf("run packet program: %v", err)
 	}
 	return got == 1
+}
+
+// FuzzPackets gives both sides the same bytes.
+func FuzzPackets(f *testing.F) {
+	egress, err := bpf.NewEgress()
+	if err != nil {
+		f.Skipf("this process may not load packet programs: %v", err)
+	}
+	fake := bpftest.New(bpf.Now)
+	for _, g := range []bpf.Gate{egress.Gate, fake} {
+		do(f, g.AddPortal(bpf.Portal{Addr: portal4, Group: 1}), g.AddPortal(bpf.Portal{Addr: portal6, Group: 1}))
+	}
+	ipv4 := append([]byte{0: 0x45, 9: 6, 16: 10, 17: 1, 18: 2, 19: 3}, []byte{2: 0x0c, 3: 0xbc, 12: 0x50, 13: 0x10, 20: 1}...)
+	ipv6 := append([]byte{0: 0x60, 6: 60, 24: 0xfd, 39: 7}, []byte{0: 6, 10: 0x11, 11: 0x44, 20: 0x50, 21: 0x04}...)
+	f.Add(ipv4, false)
+	f.Add(ipv6, true)
+	f.Fuzz(func(t *testing.T, packet []byte, v6 bool) {
+		if len(packet) < ipv6Bytes || len(packet) > packetBytesMax {
+			t.Skip("the kernel runs no program on such a packet")
+		}
+		want := true
+		if s, tcp := bpftest.ReadSegment(packet, v6); tcp {
+			want = fake.Send(s) == bpftest.Pass
+		}
+		if got := send(t, egress.Prog, packet, v6); got != want {
+			t.Fatalf("packet %x: kernel passes it: %v, Go: %v", packet, got, want)
+		}
+	})
 }
 
 type failer interface {

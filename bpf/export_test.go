@@ -12,6 +12,7 @@ var (
 	Cgroup2Mounts  = cgroup2Mounts
 	PreemptionFrom = preemption
 	CheckBPFFS     = checkBPFFS
+	UringSubmit    = uringSubmit
 )
 
 // Egress is the packet program with maps of its own, attached to nothing.

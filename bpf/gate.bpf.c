@@ -4,7 +4,8 @@
 //
 // The gate: programs that refuse I/O to guarded disks once the node may no longer touch them. Each hook finds out which
 // disk is meant and what is wanted of it, and leaves the answer to decide() in decide.h. A further hook is one more
-// program here that calls judge_disk() or judge().
+// program here that calls judge_disk() or judge(). This runs at every read and write of the host, so what is neither a
+// block device nor on one is let go after two loads.
 
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -183,10 +184,36 @@ static __always_inline int judge_disk(__u32 hook, __u32 dev, __u64 seq, enum op 
 	return v == VERDICT_REFUSED || v == VERDICT_LAPSED ? -EIO : 0;
 }
 
-/* The whole disk, also for a partition: a guard on loop0 must hold for loop0p1. */
-static __always_inline int judge_bdev(__u32 hook, struct block_device *bdev, enum op op)
+static __always_inline int is_raw(struct file *file)
 {
-	struct gendisk *disk = BPF_CORE_READ(bdev, bd_disk);
+	return (file->f_inode->i_mode & S_IFMT) == S_IFBLK;
+}
+
+/*
+ * The whole disk under an open file, also for a partition (a guard on loop0 must hold for loop0p1): the device itself, or
+ * the one that the file's filesystem is on. The node in /dev knows only a number; the device is found through the page
+ * cache that the open has connected the file with. NULL: none.
+ */
+static __always_inline struct gendisk *disk_of(struct file *file)
+{
+	struct block_device *bdev;
+	struct inode *host;
+
+	if (!is_raw(file)) {
+		bdev = file->f_inode->i_sb->s_bdev;
+		return bdev ? bdev->bd_disk : 0;
+	}
+	host = BPF_CORE_READ(file, f_mapping, host);
+	if (!host)
+		return 0;
+	bdev = (void *)host - bpf_core_field_offset(struct bdev_inode, vfs_inode) +
+	       bpf_core_field_offset(struct bdev_inode, bdev);
+	return BPF_CORE_READ(bdev, bd_disk);
+}
+
+static __always_inline int judge_file(__u32 hook, struct file *file, enum op op)
+{
+	struct gendisk *disk = disk_of(file);
 	__u64 seq = 0;
 
 	if (!disk)
@@ -194,35 +221,6 @@ static __always_inline int judge_bdev(__u32 hook, struct block_device *bdev, enu
 	if (bpf_core_field_exists(disk->diskseq))
 		seq = BPF_CORE_READ(disk, diskseq);
 	return judge_disk(hook, BPF_CORE_READ(disk, major) << 20 | BPF_CORE_READ(disk, first_minor), seq, op);
-}
-
-static __always_inline int is_raw(struct file *file)
-{
-	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFBLK;
-}
-
-/*
- * The block device under an open file: the device itself, or the one that the file's filesystem is on. The node in /dev
- * knows only a number; the device is found through the page cache that the open has connected the file with.
- */
-static __always_inline struct block_device *bdev_of(struct file *file)
-{
-	struct inode *host;
-
-	if (!is_raw(file))
-		return BPF_CORE_READ(file, f_inode, i_sb, s_bdev);
-	host = BPF_CORE_READ(file, f_mapping, host);
-	if (!host)
-		return 0;
-	return (void *)host - bpf_core_field_offset(struct bdev_inode, vfs_inode) +
-	       bpf_core_field_offset(struct bdev_inode, bdev);
-}
-
-static __always_inline int judge_file(__u32 hook, struct file *file, enum op op)
-{
-	struct block_device *bdev = bdev_of(file);
-
-	return bdev ? judge_bdev(hook, bdev, op) : 0;
 }
 
 /*
@@ -233,13 +231,13 @@ static __always_inline int judge_file(__u32 hook, struct file *file, enum op op)
 SEC("fmod_ret/security_file_open")
 int BPF_PROG(gate_open, struct file *file, int ret)
 {
-	int writes = !!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE);
+	int writes = !!(file->f_mode & FMODE_WRITE);
 
 	if (ret)
 		return ret;
 	if (!is_raw(file))
 		return judge_file(HOOK_OPEN, file, writes ? OP_WRITE : OP_READ);
-	return writes ? judge_disk(HOOK_OPEN, BPF_CORE_READ(file, f_inode, i_rdev), 0, OP_OWN) : 0;
+	return writes ? judge_disk(HOOK_OPEN, file->f_inode->i_rdev, 0, OP_OWN) : 0;
 }
 
 /* read, write, their vectored, asynchronous and io_uring forms, fallocate, splice. */
@@ -286,7 +284,7 @@ int BPF_PROG(gate_mmap, struct file *file, unsigned long prot, unsigned long fla
 
 	if (ret || !file)
 		return ret;
-	writes = (flags & MAP_TYPE) != MAP_PRIVATE && (BPF_CORE_READ(file, f_mode) & FMODE_WRITE);
+	writes = (flags & MAP_TYPE) != MAP_PRIVATE && (file->f_mode & FMODE_WRITE);
 	return judge_file(HOOK_MMAP, file, writes ? OP_WRITE : OP_READ);
 }
 
@@ -294,7 +292,7 @@ int BPF_PROG(gate_mmap, struct file *file, unsigned long prot, unsigned long fla
 SEC("fmod_ret/security_uring_cmd")
 int BPF_PROG(gate_uring_cmd, struct io_uring_cmd *cmd, int ret)
 {
-	struct file *file = BPF_CORE_READ(cmd, file);
+	struct file *file = cmd->file;
 
 	if (ret)
 		return ret;

@@ -27,11 +27,11 @@ type Gate interface {
 	Guard(Guarded) error
 	// Unguard takes it out; one that is not guarded is no error.
 	Unguard(Dev) error
-	Guards() ([]Guarded, error) // by number
+	Guards() ([]Guarded, error) // by number, without those of a self-test
 
 	AddPortal(Portal) error
 	RemovePortal(netip.AddrPort) error
-	Portals() ([]Portal, error) // by address
+	Portals() ([]Portal, error) // by address, without those of a self-test
 
 	// SetSelf names the process that may always reserve; zero is nobody.
 	SetSelf(s Self, pid int) error

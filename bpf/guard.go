@@ -65,6 +65,9 @@ func (g *Pinned) Guards() ([]Guarded, error) {
 	var v guardValue
 	entries := g.maps[gateMapGuard].Iterate()
 	for entries.Next(&key, &v) {
+		if v.Group == GroupSelfTest {
+			continue
+		}
 		all = append(all, Guarded{Dev: devOf(key), Diskseq: v.Diskseq, Group: v.Group, Volume: v.Volume != 0})
 	}
 	if err := entries.Err(); err != nil {

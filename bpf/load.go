@@ -204,7 +204,7 @@ func (g *Pinned) keep(h Hook, l link.Link) error {
 
 func (g *Pinned) adopt() error {
 	if _, err := os.Stat(g.pin(gateMapVersion)); err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, rootHint(err))
 	}
 	spec, err := loadGate()
 	if err != nil {

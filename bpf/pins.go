@@ -21,11 +21,11 @@ func lockPins(dir string) (unlock func(), err error) {
 		return nil, err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make pin directory: %w", err)
+		return nil, fmt.Errorf("make pin directory: %w%s", err, rootHint(err))
 	}
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open pin directory: %w", err)
+		return nil, fmt.Errorf("open pin directory: %w%s", err, rootHint(err))
 	}
 	for {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
@@ -58,14 +58,18 @@ func (g *Pinned) pinLink(h Hook, l link.Link) error {
 
 const newSuffix = "-new"
 
-// Remove takes the gate out of the kernel, once nothing is guarded any more, and closes it.
+// Remove takes the gate out of the kernel and closes it, once nothing is guarded any more.
 func (g *Pinned) Remove() error {
 	guards, err := g.Guards()
 	if err != nil {
 		return err
 	}
-	if len(guards) > 0 {
-		return fmt.Errorf("remove gate: %d disks or volumes are still guarded, the first is %v: leave the cluster first", len(guards), guards[0].Dev)
+	portals, err := g.Portals()
+	if err != nil {
+		return err
+	}
+	if len(guards)+len(portals) > 0 {
+		return fmt.Errorf("remove gate: %d disks or volumes and %d portals are still guarded: leave the cluster first", len(guards), len(portals))
 	}
 	errs := []error{g.unpin(), g.Close()}
 	return errors.Join(errs...)

@@ -13,6 +13,10 @@ import (
 
 func (p Portal) key() portalKey { return portalKey{Addr: p.Addr.Addr().As16(), Port: p.Addr.Port()} }
 
+func (k portalKey) addr() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(k.Addr).Unmap(), k.Port)
+}
+
 // AddPortal implements Gate.
 func (g *Pinned) AddPortal(p Portal) error {
 	if err := p.Check(); err != nil {
@@ -39,7 +43,10 @@ func (g *Pinned) Portals() ([]Portal, error) {
 	var group uint32
 	entries := g.maps[gateMapPortals].Iterate()
 	for entries.Next(&key, &group) {
-		all = append(all, Portal{netip.AddrPortFrom(netip.AddrFrom16(key.Addr).Unmap(), key.Port), group})
+		if group == GroupSelfTest {
+			continue
+		}
+		all = append(all, Portal{key.addr(), group})
 	}
 	if err := entries.Err(); err != nil {
 		return nil, fmt.Errorf("list portals: %w", err)

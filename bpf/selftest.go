@@ -64,6 +64,9 @@ func (g *Pinned) prepare() (disk *loop, done func(), err error) {
 		g.SetGroup(GroupSelfTest, Shut)
 		busy.Close()
 	}
+	if err := g.sweep(); err != nil {
+		return nil, done, err
+	}
 	if disk, err = newLoop(); err != nil {
 		return nil, done, err
 	}
@@ -74,6 +77,33 @@ func (g *Pinned) prepare() (disk *loop, done func(), err error) {
 		free()
 	}
 	return disk, done, g.Guard(Guarded{Dev: disk.dev, Diskseq: disk.diskseq, Group: GroupSelfTest})
+}
+
+// sweep removes what a self-test that was killed has left guarded.
+func (g *Pinned) sweep() error {
+	var dev, group uint32
+	var guarded guardValue
+	var to portalKey
+	disks := g.maps[gateMapGuard].Iterate()
+	for disks.Next(&dev, &guarded) {
+		if guarded.Group == GroupSelfTest {
+			if err := g.Unguard(devOf(dev)); err != nil {
+				return err
+			}
+		}
+	}
+	portals := g.maps[gateMapPortals].Iterate()
+	for portals.Next(&to, &group) {
+		if group == GroupSelfTest {
+			if err := g.RemovePortal(to.addr()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := errors.Join(disks.Err(), portals.Err()); err != nil {
+		return fmt.Errorf("sweep after an earlier self-test: %w", err)
+	}
+	return nil
 }
 
 // errPassed says that something got past a shut gate; for doctor this is "no".

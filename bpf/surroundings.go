@@ -91,3 +91,11 @@ func unsupportedIf(errno unix.Errno, answers ...unix.Errno) error {
 	}
 	return errno
 }
+
+// rootHint is the next step of somebody who may not.
+func rootHint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return ": run as root"
+	}
+	return ""
+}

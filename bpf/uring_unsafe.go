@@ -25,44 +25,54 @@ const (
 
 // uringDiscard discards the first bytes of the device through io_uring, and returns the errno of that command.
 func uringDiscard(fd int, bytes uint64) error {
+	// struct io_uring_sqe: the command, then where it begins and how long it is
+	var entry [uringEntryBytes]byte
+	entry[0] = uringOpCmd
+	order := binary.NativeEndian
+	order.PutUint32(entry[4:], uint32(fd))
+	order.PutUint32(entry[8:], blockCmdDiscard)
+	order.PutUint64(entry[16:], 0)
+	order.PutUint64(entry[48:], bytes)
+	res, err := uringSubmit(entry)
+	if err == nil && res < 0 {
+		err = unsupportedIf(unix.Errno(-res), unix.EOPNOTSUPP, unix.EINVAL)
+	}
+	if err != nil {
+		return fmt.Errorf("discard through io_uring: %w", err)
+	}
+	return nil
+}
+
+// uringSubmit has one entry carried out by a ring of its own, and returns the result of it.
+func uringSubmit(entry [uringEntryBytes]byte) (int32, error) {
 	var params [uringParamsBytes]byte
 	r, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params)), 0)
 	if errno != 0 {
-		return fmt.Errorf("set up io_uring: %w", unsupportedIf(errno, unix.ENOSYS, unix.EPERM))
+		return 0, fmt.Errorf("set up ring: %w", unsupportedIf(errno, unix.ENOSYS, unix.EPERM))
 	}
 	ring := int(r)
 	defer unix.Close(ring)
-	le := binary.NativeEndian
-	if le.Uint32(params[20:])&uringSingleMmap == 0 {
-		return fmt.Errorf("map io_uring: %w", ErrNotSupported)
+	order := binary.NativeEndian
+	if order.Uint32(params[20:])&uringSingleMmap == 0 {
+		return 0, fmt.Errorf("map ring: %w", ErrNotSupported)
 	}
 	rings, err := unix.Mmap(ring, uringOffRings, uringRingBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return fmt.Errorf("map io_uring: %w", err)
+		return 0, fmt.Errorf("map ring: %w", err)
 	}
 	defer unix.Munmap(rings)
 	entries, err := unix.Mmap(ring, uringOffEntries, uringEntryBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return fmt.Errorf("map io_uring entries: %w", err)
+		return 0, fmt.Errorf("map entries of ring: %w", err)
 	}
 	defer unix.Munmap(entries)
-
-	// struct io_uring_sqe: the command, then where it begins and how long it is
-	entries[0] = uringOpCmd
-	le.PutUint32(entries[4:], uint32(fd))
-	le.PutUint32(entries[8:], blockCmdDiscard)
-	le.PutUint64(entries[16:], 0)
-	le.PutUint64(entries[48:], bytes)
+	copy(entries, entry[:])
 	// struct io_uring_params: sq_off at 40 (tail +4, array +24), cq_off at 80 (cqes +20)
-	tail, array, completed := le.Uint32(params[44:]), le.Uint32(params[64:]), le.Uint32(params[100:])
-	le.PutUint32(rings[array:], 0)
-	le.PutUint32(rings[tail:], 1)
+	tail, array, completed := order.Uint32(params[44:]), order.Uint32(params[64:]), order.Uint32(params[100:])
+	order.PutUint32(rings[array:], 0)
+	order.PutUint32(rings[tail:], 1)
 	if _, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(ring), 1, 1, uringGetEvents, 0, 0); errno != 0 {
-		return fmt.Errorf("submit to io_uring: %w", errno)
+		return 0, fmt.Errorf("submit to ring: %w", errno)
 	}
-	if res := int32(le.Uint32(rings[completed+8:])); res < 0 {
-		errno := unix.Errno(-res)
-		return fmt.Errorf("discard through io_uring: %w", unsupportedIf(errno, unix.EOPNOTSUPP, unix.EINVAL))
-	}
-	return nil
+	return int32(order.Uint32(rings[completed+8:])), nil
 }

@@ -168,9 +168,12 @@ func (g *Gate) Unguard(d bpf.Dev) error {
 func (g *Gate) Guards() ([]bpf.Guarded, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.SortedFunc(maps.Values(g.guards), func(a, b bpf.Guarded) int {
+	all := slices.Collect(maps.Values(g.guards))
+	all = slices.DeleteFunc(all, func(d bpf.Guarded) bool { return d.Group == bpf.GroupSelfTest })
+	slices.SortFunc(all, func(a, b bpf.Guarded) int {
 		return cmp.Or(cmp.Compare(a.Dev.Major, b.Dev.Major), cmp.Compare(a.Dev.Minor, b.Dev.Minor))
-	}), nil
+	})
+	return all, nil
 }
 
 // AddPortal implements bpf.Gate.
@@ -197,7 +200,10 @@ func (g *Gate) RemovePortal(a netip.AddrPort) error {
 func (g *Gate) Portals() ([]bpf.Portal, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.SortedFunc(maps.Values(g.portals), func(a, b bpf.Portal) int { return a.Addr.Compare(b.Addr) }), nil
+	all := slices.Collect(maps.Values(g.portals))
+	all = slices.DeleteFunc(all, func(p bpf.Portal) bool { return p.Group == bpf.GroupSelfTest })
+	slices.SortFunc(all, func(a, b bpf.Portal) int { return a.Addr.Compare(b.Addr) })
+	return all, nil
 }
 
 // SetSelf implements bpf.Gate.
