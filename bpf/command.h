@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * What an ioctl, or the SCSI or NVMe command inside it, does to a disk. These are allow-lists: a number that is not
  * named here is a write. The numbers are ABI (linux/fs.h, linux/pr.h, scsi/sg.h, linux/nvme_ioctl.h, SPC, SBC, NVMe).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * The one decision of the gate. It is pure: everything that it looks at is in struct ask, so that the same function,
  * written again in Go (bpftest.Decide), can be compared with it on random inputs. Every hook asks it and nothing else.

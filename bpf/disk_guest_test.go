@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	diskBytes      = 4 << 20
+	diskBytes      = 2 << 20
 	blockBytes     = 4096
 	sectorBytes    = 512
 	partitionStart = 1 << 20 // of the only partition, in bytes

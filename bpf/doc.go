@@ -25,8 +25,11 @@
 // A lapse on a volume can be put off: while clusterd has the volumes suspended it sets Lease.Hold, and system calls on
 // them are let through to wait in device-mapper. Disks and portals are shut at the deadline all the same.
 //
-// What the hooks do not see: write-back of pages that were dirty before, mappings that existed before, and /dev/sg or
-// /dev/ng character devices. The file hooks are a guard against mistakes and strangers, and give the writer of a volume
+// A raw disk that is being opened is known by its number alone, not by its diskseq: opening it to read passes, opening it
+// to write is judged by the number. So whoever keeps the guards drops those of disks that are gone.
+//
+// What the hooks do not see: write-back of pages that were dirty before, mappings that existed before, /dev/sg and
+// /dev/ng character devices, ioctls of 32-bit programs on a 64-bit kernel. The file hooks are a guard against mistakes and strangers, and give the writer of a volume
 // its error; only egress is a guarantee, for disks behind portals. Packets that were dropped are sent again by TCP while
 // their socket lives, so a portal must never be opened again before its sockets were destroyed.
 //

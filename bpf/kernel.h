@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * The few fields of kernel structs that the gate looks at, named as in the kernel; the loader finds their offsets in
  * the running kernel's BTF. Nothing here depends on the kernel that it is compiled on.

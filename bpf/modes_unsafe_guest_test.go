@@ -5,6 +5,7 @@
 package bpf_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"testing"
@@ -183,6 +184,9 @@ func TestEveryTouchInEveryState(t *testing.T) {
 				want := bpftest.Decide(bpftest.Ask{Now: bpf.Now(), Lease: l, Mode: c.m, Op: way.op, Self: c.self}) == bpftest.Pass
 				wipe(t, d)
 				err := way.do()
+				if errors.Is(err, unix.EOPNOTSUPP) && way.op == bpftest.Write {
+					continue // the kernel says so before it asks the gate
+				}
 				if got := !errors.Is(err, unix.EIO); got != want {
 					t.Errorf("%s (%v): %v, want it to pass: %v", way.name, way.op, err, want)
 				}
@@ -200,8 +204,7 @@ func TestEveryTouchInEveryState(t *testing.T) {
 				counted += after[i].Refused + after[i].Lapsed - before[i].Refused - before[i].Lapsed
 				skipped += after[i].Skipped
 			}
-			// A kernel whose block devices take no commands through io_uring answers before it asks the gate.
-			if int(counted) != refused && int(counted) != refused-1 || skipped > 0 {
+			if int(counted) != refused || skipped > 0 {
 				t.Errorf("counted %d refusals of %d, %d programs skipped", counted, refused, skipped)
 			}
 		})
@@ -211,20 +214,18 @@ func TestEveryTouchInEveryState(t *testing.T) {
 // wipe clears the memory behind the disk, past the gate.
 func wipe(t *testing.T, d *disk) {
 	t.Helper()
-	_, err := unix.Pwrite(d.memory, make([]byte, diskBytes-sectorBytes), sectorBytes)
+	_, err := unix.Pwrite(d.memory, nothing, sectorBytes)
 	do(t, err)
 }
 
 // traces reports whether anything but the partition table is on the disk.
 func traces(t *testing.T, d *disk) bool {
 	t.Helper()
-	all := make([]byte, diskBytes-sectorBytes)
+	all := make([]byte, len(nothing))
 	_, err := unix.Pread(d.memory, all, sectorBytes)
 	do(t, err)
-	for _, b := range all {
-		if b != 0 {
-			return true
-		}
-	}
-	return false
+	return !bytes.Equal(all, nothing)
 }
+
+// nothing is what is on a disk after its partition table.
+var nothing = make([]byte, diskBytes-sectorBytes)

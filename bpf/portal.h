@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* Where a packet goes, as far as the gate cares: TCP over IPv4 or IPv6. */
 #ifndef PLEXUS_PORTAL_H
 #define PLEXUS_PORTAL_H
