@@ -122,7 +122,22 @@ func (m *Machine) answer(q queued, o Outcome, version uint64, why string) {
 	m.answerForward(q.node, Result{q.id, o, version, why})
 }
 
-func object(c config.Change) string { return c.String() }
+// object is how an error begins: the change, without its details.
+func object(c config.Change) string {
+	switch c := c.(type) {
+	case config.CreateGroup:
+		return "create group " + c.Name
+	case config.AddDisks:
+		return "add disk"
+	case config.CreateVolume:
+		return "create volume " + c.Name
+	case config.Resize:
+		return "resize volume " + c.Volume
+	case config.RemoveVolume:
+		return "remove volume " + c.Volume
+	}
+	return c.String()
+}
 
 // runCoordinator begins the next change if nothing stands in its way, and keeps the one under way going.
 func (m *Machine) runCoordinator(c *coordinator) {
@@ -142,6 +157,20 @@ func (m *Machine) runCoordinator(c *coordinator) {
 	if c.tx != nil {
 		m.runTransaction(c)
 	}
+	if tx := c.tx; tx != nil {
+		c.expire(m, fmt.Sprintf("a change of group %s is still %v, see `plexus cluster status`", tx.g.name, tx.stage))
+	}
+}
+
+// expire refuses what has waited too long.
+func (c *coordinator) expire(m *Machine, why string) {
+	c.queue = slices.DeleteFunc(c.queue, func(q queued) bool {
+		late := m.now >= q.deadline
+		if late {
+			m.answer(q, Refused, 0, fmt.Sprintf("%s: %s", object(q.change), why))
+		}
+		return late
+	})
 }
 
 // start computes the next version and asks for votes. Text goes into the spare slots meanwhile.

@@ -199,7 +199,7 @@ func (m *Machine) loadOffered() {
 		}
 		g := m.group(i.Group, t.group.Name, true)
 		m.adoptOrphan(g)
-		if why := m.cannotImport(g, t); why != "" {
+		if why := m.cannotImport(g, t, disksOf(&t.group)); why != "" {
 			reason := view.ReasonNoDisk
 			if m.nameTaken(g, t) != "" {
 				reason = view.ReasonNameConflict
@@ -234,8 +234,9 @@ func (m *Machine) takeOffered(g *group) {
 }
 
 // cannotImport says why the group's tables cannot be loaded on this node, empty if nothing is in the way. Where they are
-// loaded already nothing is.
-func (m *Machine) cannotImport(g *group, t *text) string {
+// loaded already nothing is. A joiner needs all the disks of the group; a master those under volumes, for there may be
+// nobody else, and a label that it does not reach is written by who does.
+func (m *Machine) cannotImport(g *group, t *text, needs []string) string {
 	if g.tables.have != nil || g.tables.stage != resting {
 		return ""
 	}
@@ -246,6 +247,7 @@ func (m *Machine) cannotImport(g *group, t *text) string {
 		seen, ok := m.scan.disks[d.ID]
 		h := seen.Label.Header
 		switch {
+		case !ok && !slices.Contains(needs, d.ID):
 		case !ok:
 			return fmt.Sprintf("disk %s (label %s, wwid %s) of group %s cannot be reached: check the paths to it", d.Name, d.ID, d.WWID, t.group.Name)
 		case h.Group != "" && h.Group != t.group.ID:

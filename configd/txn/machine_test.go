@@ -81,3 +81,43 @@ func TestAPrivateGroupNeedsNoClusterAndComesBackAfterARestart(t *testing.T) {
 		t.Log(w.trace.String())
 	}
 }
+
+func TestWhatComesFromAnOlderViewOrLifeIsRefused(t *testing.T) {
+	w := newWorld(t, 2, "a")
+	for _, id := range w.ids() {
+		w.nodes[id].boot(true)
+	}
+	w.install([]view.NodeID{1}, nil, 1)
+	w.run(time.Second)
+	w.ask(1, 1, "", createGroup(w, "g", true, "a"))
+	w.run(time.Second)
+	w.install([]view.NodeID{1, 2}, nil, 1)
+	w.run(time.Second)
+	w.nodes[1].stop(false)
+	w.nodes[1].boot(false)
+	w.run(time.Second)
+	slave := w.nodes[2].m
+	next, err := config.Edit(*slave.Status().Groups[0].Config, createVolume("v", config.Extent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := newText(next, nil)
+	tx := view.Ballot{View: 2, Start: 2, Step: 99}
+	propose := Propose{Tx: tx, Group: idOf("g"), Base: 1, Hash: text.hash, Text: text.body}
+	for _, c := range []struct {
+		name string
+		head Head
+		want uint64 // proposed
+	}{
+		{"an older life", Head{1, 2, 1}, 0},
+		{"an older view", Head{1, 1, 2}, 0},
+		{"a view to come", Head{1, 3, 2}, 0},
+		{"a node that is in no view", Head{3, 2, 2}, 0},
+		{"the master as it is", Head{1, 2, 2}, 2},
+	} {
+		slave.Step(w.now, Received{Message{c.head, propose}})
+		if got := slave.Status().Groups[0].Proposed; got != c.want {
+			t.Errorf("%s: version %d is proposed, want %d", c.name, got, c.want)
+		}
+	}
+}

@@ -159,16 +159,30 @@ func changedDisks(base, next *text) []string {
 		old = base.group
 	}
 	for _, diff := range config.Compare(old, next.group) {
-		v, ok := next.group.Volume(diff.Name)
-		if !ok || v.ID != diff.ID {
-			continue // removed
+		if v, ok := next.group.Volume(diff.Name); ok && v.ID == diff.ID {
+			ids = append(ids, disksUnder(next.group, v)...)
 		}
-		for _, p := range v.Plexes {
-			for _, s := range slices.Concat(p.Columns...) {
-				d, _ := next.group.Disk(s.Disk)
-				ids = append(ids, d.ID)
-			}
+	}
+	return union(ids, nil)
+}
+
+// disksUnder returns the label ids of the disks that a volume lies on.
+func disksUnder(g config.Group, v config.Volume) []string {
+	var ids []string
+	for _, p := range v.Plexes {
+		for _, s := range slices.Concat(p.Columns...) {
+			d, _ := g.Disk(s.Disk)
+			ids = append(ids, d.ID)
 		}
+	}
+	return ids
+}
+
+// usedDisks returns the label ids of the disks that any volume lies on.
+func usedDisks(t *text) []string {
+	var ids []string
+	for _, v := range t.group.Volumes {
+		ids = append(ids, disksUnder(t.group, v)...)
 	}
 	return union(ids, nil)
 }

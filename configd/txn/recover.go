@@ -177,6 +177,7 @@ func (m *Machine) jobDone(l *ledger) {
 		return
 	}
 	l.settled, l.why = true, ""
+	l.g.failed = ""
 	m.established(l.g, l.job.next, l.job.ballot)
 }
 
@@ -188,9 +189,9 @@ func (m *Machine) established(g *group, t *text, b view.Ballot) {
 	}
 	g.name, g.offered = t.group.Name, true
 	m.adoptOrphan(g)
-	if why := m.cannotImport(g, t); why != "" {
+	if why := m.cannotImport(g, t, usedDisks(t)); why != "" {
 		g.failed = why
-		m.recover(g)
+		g.ledger.settled, g.ledger.recover, g.ledger.job = false, true, nil
 		m.recoverLater(g.ledger, why)
 		return
 	}
@@ -206,7 +207,7 @@ func (m *Machine) scannedLedgers() {
 		m.lead.stage = recovering
 		m.takeUp(m.allLabels())
 		for _, g := range m.sharedGroups() {
-			if !m.ledgerOf(g).recover {
+			if l := m.ledgerOf(g); !l.recover && l.job == nil {
 				m.recover(g)
 			}
 		}

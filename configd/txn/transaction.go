@@ -45,7 +45,7 @@ func (m *Machine) votesAreIn(c *coordinator) {
 func (m *Machine) flipNext(c *coordinator) {
 	tx := c.tx
 	tx.stage, tx.decision = flipping, m.ballot(c.shared)
-	tx.deadline = m.now.Add(m.opt.Times.Hold)
+	tx.deadline = m.now.Add(m.opt.Times.Decide)
 	m.flip(m.ledgerOf(tx.g), tx.decision, tx.base, tx.next)
 }
 
@@ -59,7 +59,7 @@ func (m *Machine) giveUp(c *coordinator, why string) {
 	tx.outcome, tx.why = Refused, why
 	if tx.stage == suspending {
 		tx.stage, tx.decision = rolling, m.ballot(c.shared)
-		tx.deadline = m.now.Add(m.opt.Times.Hold)
+		tx.deadline = m.now.Add(m.opt.Times.Decide)
 		m.flip(m.ledgerOf(tx.g), tx.decision, tx.base, tx.base)
 		return
 	}
@@ -81,6 +81,9 @@ func (m *Machine) close(c *coordinator) {
 	tx.stage = closing
 	tx.deadline, tx.retry = m.now.Add(m.opt.Times.Hold), m.now.Add(m.opt.Times.Retry)
 	m.tellParts(c)
+	if tx.outcome == Refused && !tx.again {
+		m.answerTransaction(c, tx) // it is certain, though not everybody may have heard yet
+	}
 }
 
 // finish answers the client, unless the change goes once more from the start.
@@ -113,7 +116,7 @@ func (m *Machine) transactionLate(c *coordinator) {
 	switch tx.stage {
 	case asking:
 		if silent := tx.silent(hasVoted); silent != "-" && m.now >= tx.deadline {
-			m.giveUp(c, fmt.Sprintf("no vote from node %s in %v: see `plexus cluster status`", silent, m.opt.Times.Vote))
+			m.giveUp(c, fmt.Sprintf("configd not enabled on node %s: no vote in %v, see `plexus cluster status` there", silent, m.opt.Times.Vote))
 			return
 		}
 		m.giveUp(c, "the text was not written to a majority of the label copies: "+l.trouble())

@@ -83,6 +83,7 @@ type node struct {
 	guard   map[string]string // disk -> group
 	fences  map[string]Fence
 	homes   map[string]view.Home // private
+	stale   map[string]view.Home // the shared ones as its clusterd has them, where that lags behind
 	open    []Open
 	answers map[uint64]Answer
 	left    *Leave
@@ -229,8 +230,12 @@ func (n *node) tell() {
 	} else if n.w.view.Has(n.id, n.inc) {
 		c.Condition, state = view.Joining, view.LeaseJoining
 	}
-	for _, id := range slices.Sorted(maps.Keys(n.w.homes)) {
-		c.Homes = append(c.Homes, n.w.homes[id])
+	homes := n.w.homes
+	if n.stale != nil {
+		homes = n.stale
+	}
+	for _, id := range slices.Sorted(maps.Keys(homes)) {
+		c.Homes = append(c.Homes, homes[id])
 	}
 	if n.left == nil {
 		n.step(Lease{view.Lease{State: state, Deadline: n.w.now.Add(time.Hour)}})
