@@ -121,3 +121,30 @@ func TestWhatComesFromAnOlderViewOrLifeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAForwardedChangeIsForOneLifeOfTheMasterAlone(t *testing.T) {
+	w := newWorld(t, 2, "a")
+	for _, id := range w.ids() {
+		w.nodes[id].boot(true)
+	}
+	w.install([]view.NodeID{1}, nil, 1)
+	w.run(time.Second)
+	w.ask(1, 1, "", createGroup(w, "g", true, "a"))
+	w.run(time.Second)
+	w.install([]view.NodeID{1, 2}, nil, 1)
+	w.run(time.Second)
+	w.nodes[1].stop(false)
+	w.nodes[1].boot(false)
+	w.run(time.Second)
+	change := string(config.EncodeChange(createVolume("v", config.Extent)))
+	for _, c := range []struct {
+		life uint64
+		want uint64
+	}{{1, 1}, {2, 2}} {
+		w.nodes[1].step(Received{Message{Head{2, 2, 1}, Forward{ID: 1, Master: c.life, Group: idOf("g"), Change: change}}})
+		w.run(time.Second)
+		if got := w.nodes[1].m.Status().Groups[0].Version; got != c.want {
+			t.Errorf("a change meant for life %d of the master: version %d, want %d", c.life, got, c.want)
+		}
+	}
+}
