@@ -90,7 +90,6 @@ func (m *Machine) forgetCluster(why string) {
 	m.peers = map[view.NodeID]*peer{}
 	m.wrote, m.errands = map[string]view.Ballot{}, map[string]errand{}
 	m.ended = view.Ballot{}
-	m.lease = view.Lease{}
 }
 
 // dropPeers forgets the nodes that are not in the view.

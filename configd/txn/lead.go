@@ -177,6 +177,7 @@ func (m *Machine) onJoin(from view.NodeID, j Join) {
 		m.joinFirst()
 		if m.lead.stage != reading {
 			m.takeUp(j.Labels)
+			m.recoverWith()
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (m *Machine) recoverLater(l *ledger, why string) {
 }
 
 // recoverRetries is how many retries pass before the disks of a group that could not be decided are read again.
-const recoverRetries = 4
+const recoverRetries = 20
 
 // parentOf returns the version that t was made from, if t may not have reached a majority of its votes yet.
 func (m *Machine) parentOf(t *text) *text {
@@ -210,6 +210,15 @@ func (m *Machine) scannedLedgers() {
 			if l := m.ledgerOf(g); !l.recover && l.job == nil {
 				m.recover(g)
 			}
+		}
+	}
+}
+
+// recoverWith tries at once what a node that was just heard of may help to decide.
+func (m *Machine) recoverWith() {
+	for _, g := range m.sharedGroups() {
+		if l := g.ledger; l != nil && l.recover {
+			l.retry = m.now
 		}
 	}
 }

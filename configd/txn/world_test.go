@@ -237,9 +237,6 @@ func (n *node) tell() {
 	for _, id := range slices.Sorted(maps.Keys(homes)) {
 		c.Homes = append(c.Homes, homes[id])
 	}
-	if n.left == nil {
-		n.step(Lease{view.Lease{State: state, Deadline: n.w.now.Add(time.Hour)}})
-	}
 	n.step(c)
 	if n.left == nil {
 		n.step(Lease{view.Lease{State: state, Deadline: n.w.now.Add(time.Hour)}})
