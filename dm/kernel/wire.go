@@ -173,6 +173,9 @@ func tableOf(lines []line) (dm.Table, error) {
 func parseNames(data []byte) ([]dm.Entry, error) {
 	const nameAt = 12
 	var out []dm.Entry
+	if len(data) == 0 { // no devices at all; after others were there the driver leaves the reply empty
+		return nil, nil
+	}
 	for {
 		if len(data) < nameAt {
 			return nil, fmt.Errorf("device %d of a list: %d bytes", len(out), len(data))
