@@ -42,7 +42,7 @@ func TestNumbersOnlyGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			life, err := n.NextLife()
+			life, err := n.NextLife(0)
 			if err != nil || life == 0 || lives[life] || uint64(len(lives)) >= life {
 				t.Fatalf("life %d after %v, %v", life, lives, err)
 			}
@@ -63,7 +63,7 @@ func TestNumbersOnlyGrow(t *testing.T) {
 func TestADamagedSmallFileIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	n, _ := OpenNumbers(Disk, dir)
-	n.NextLife()
+	n.NextLife(0)
 	path := filepath.Join(dir, NumbersName)
 	text, _ := os.ReadFile(path)
 	if err := os.WriteFile(path, bytes.Replace(text, []byte("1"), []byte("2"), 1), 0o600); err != nil {

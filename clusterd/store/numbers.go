@@ -31,8 +31,10 @@ func OpenNumbers(fsys FS, dir string) (*Numbers, error) {
 	return n, err
 }
 
-// NextLife returns the number of a new life of this node: one attempt to be in the cluster.
-func (n *Numbers) NextLife() (uint64, error) {
+// NextLife returns the number of a new life of this node: one start of clusterd. It is at least floor, which is the clock:
+// so it grows even where the state directory was lost.
+func (n *Numbers) NextLife(floor uint64) (uint64, error) {
+	n.now.Life = max(n.now.Life, floor)
 	return n.next(func(now *numbers) *uint64 { return &now.Life }, 1)
 }
 
