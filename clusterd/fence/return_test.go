@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fence
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// session makes an iSCSI session in a sysfs of the test's own.
+func session(t *testing.T, sys, name, host, state, tmo string) {
+	t.Helper()
+	device := filepath.Join(sys, "devices/platform", host, name)
+	for path, text := range map[string]string{
+		filepath.Join(sys, "class/iscsi_session", name, "state"):        state,
+		filepath.Join(sys, "class/iscsi_session", name, "recovery_tmo"): tmo,
+		filepath.Join(sys, "class/scsi_host", host, "scan"):             "",
+		filepath.Join(device, "uevent"):                                 "",
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(device, filepath.Join(sys, "class/iscsi_session", name, "device")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOnlyCutSessionsAreBroughtBack(t *testing.T) {
+	sys := t.TempDir()
+	session(t, sys, "session1", "host2", "LOGGED_IN", "0")
+	session(t, sys, "session2", "host3", "LOGGED_IN", "60")
+	if err := comeBack(t.Context(), sys); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"class/iscsi_session/session1/recovery_tmo": recoveryTmo,
+		"class/scsi_host/host2/scan":                "- - -",
+		"class/iscsi_session/session2/recovery_tmo": "60",
+		"class/scsi_host/host3/scan":                "",
+	} {
+		if got, err := read(filepath.Join(sys, path)); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", path, got, err, want)
+		}
+	}
+}
+
+func TestASessionThatStaysAwayIsNamed(t *testing.T) {
+	sys := t.TempDir()
+	session(t, sys, "session7", "host2", "FAILED", "0")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := comeBack(ctx, sys)
+	if err == nil || !strings.Contains(err.Error(), "session7") || !strings.Contains(err.Error(), "FAILED") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAHostWithoutISCSIHasNothingToBringBack(t *testing.T) {
+	if err := comeBack(t.Context(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+}
