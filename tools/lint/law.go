@@ -15,7 +15,7 @@ var mayImport = map[string][]string{
 	"bpf":      {},
 	"dm":       {},
 	"clusterd": {"bpf", "dm"},
-	"configd":  {"bpf", "dm", "clusterd/view", "clusterd/peer", "clusterd/api", "clusterd/settings"},
+	"configd":  {"bpf", "dm", "clusterd/view", "clusterd/peer", "clusterd/api", "clusterd/settings", "clusterd/store", "clusterd/daemon"},
 	"tools":    {"bpf", "dm", "clusterd", "configd"},
 	"vm-tests": {"bpf", "dm", "clusterd", "configd", "tools"},
 }
