@@ -25,6 +25,7 @@ type Group struct {
 	Shared  bool            `json:"shared"`
 	State   GroupState      `json:"state"`
 	Reason  view.Reason     `json:"reason"`
+	Detail  string          `json:"detail"` // why it is not enabled, in words
 	Version uint64          `json:"version"`
 	Hash    string          `json:"hash"` // of the configuration's text
 	Fence   view.FenceLevel `json:"fence_level"`

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package loop
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/plexus-cvm/plexus/bpf"
+	member "github.com/plexus-cvm/plexus/clusterd/api"
+	"github.com/plexus-cvm/plexus/clusterd/peer"
+	"github.com/plexus-cvm/plexus/clusterd/settings"
+	"github.com/plexus-cvm/plexus/clusterd/store"
+	"github.com/plexus-cvm/plexus/clusterd/view"
+	"github.com/plexus-cvm/plexus/configd/disk"
+	"github.com/plexus-cvm/plexus/configd/txn"
+	"github.com/plexus-cvm/plexus/configd/txn/wire"
+	"github.com/plexus-cvm/plexus/dm"
+)
+
+const (
+	callsMax   = 1024 // functions waiting for the loop
+	txnKind    = 1    // of a frame: a message of the transaction machine
+	beatEvery  = time.Second
+	knockEvery = time.Second // between two tries to register with clusterd
+)
+
+// Config is what a loop is made of.
+type Config struct {
+	Settings settings.Settings
+	PKI      string // directory of this node's certificate
+	PID      int
+	Start    uint64       // of this configd on this node; grows
+	Homes    *store.Homes // of private groups
+	Host     disk.Host    // where disks are found
+	Kernel   dm.Kernel    // device-mapper
+	Gate     func() (bpf.Gate, error)
+	Clusterd member.Verbs
+	Log      *slog.Logger
+	Beat     func() // feeds the watchdog; called from the loop alone
+}
+
+// Loop is configd's one owner of the transaction machine. Make it with New; Run it once.
+type Loop struct {
+	cfg   Config
+	log   *slog.Logger
+	calls chan func()
+	done  chan struct{}
+	fatal error
+
+	machine *txn.Machine
+	lanes   *lanes
+	timer   *time.Timer
+	answers map[uint64]chan<- txn.Answer
+	request uint64
+
+	port   *peer.Port
+	place  member.Update // the latest
+	gateMu sync.Mutex
+	gate   bpf.Gate // nil until it was needed
+	seen   seen     // what the lanes know of disks
+	tables tables
+	groups indexes
+	proven proof
+	closed bool // the unload of a clean leave is under way
+}
+
+// New returns the loop of this node.
+func New(cfg Config) *Loop {
+	l := &Loop{
+		cfg: cfg, log: cfg.Log, calls: make(chan func(), callsMax), done: make(chan struct{}),
+		lanes: newLanes(), timer: time.NewTimer(time.Hour), answers: map[uint64]chan<- txn.Answer{},
+		machine: txn.New(txn.Options{
+			Start: cfg.Start, Homes: cfg.Homes.List(), Protocol: txn.ProtocolNow, Times: txn.TimesFrom(cfg.Settings.Times()),
+		}),
+		groups: indexes{of: map[string]uint32{}},
+	}
+	l.tables = tables{kernel: cfg.Kernel, prepared: map[string]dm.Plan{}, find: l.seen.number}
+	return l
+}
+
+// Run serves until ctx ends. What is under way in the lanes is waited for.
+func (l *Loop) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { l.register(ctx) })
+	defer func() {
+		cancel()
+		if l.port != nil {
+			l.port.Close()
+		}
+		close(l.done)
+		beside.Wait()
+		l.lanes.wait()
+	}()
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	l.step(txn.Tick{})
+	for l.fatal == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.timer.C:
+			l.step(txn.Tick{})
+		case f := <-l.calls:
+			f()
+		case <-beat.C:
+			l.cfg.Beat()
+			l.unload()
+		}
+	}
+	return l.fatal
+}
+
+// step gives the machine one event and carries out what it wants.
+func (l *Loop) step(e txn.Event) {
+	l.log.Debug("event", "event", e.String())
+	acts := l.machine.Step(now(), e)
+	for _, a := range acts {
+		l.log.Debug("action", "action", a.String())
+	}
+	txn.Do(env{l}, acts)
+}
+
+func now() view.Tick { return view.Tick(bpf.Now()) }
+
+// do runs f in the loop and waits for it.
+func (l *Loop) do(ctx context.Context, f func() error) error {
+	ended := make(chan error, 1)
+	select {
+	case l.calls <- func() { ended <- f() }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.done:
+		return errEnded
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.done:
+		return errEnded
+	}
+}
+
+// post runs f in the loop, some time, unless the loop has ended.
+func (l *Loop) post(f func()) {
+	select {
+	case l.calls <- f:
+	case <-l.done:
+	}
+}
+
+// event hands the machine an event from beside the loop.
+func (l *Loop) event(e txn.Event) { l.post(func() { l.step(e) }) }
+
+// register keeps this configd registered with clusterd and passes its updates on. Without clusterd only private groups
+// can be changed.
+func (l *Loop) register(ctx context.Context) {
+	said := ""
+	for ctx.Err() == nil {
+		err := l.cfg.Clusterd.Register(ctx, member.RegisterRequest{PID: l.cfg.PID}, func(u member.Update) error {
+			said = ""
+			l.post(func() { l.update(u) })
+			return nil
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if s := text(err); s != said { // once, not once a second
+			l.log.Warn("not registered with clusterd", "error", s)
+			said = s
+		}
+		l.post(func() { l.place.Unload = false })
+		select {
+		case <-time.After(knockEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// update takes up what clusterd says of this node's place.
+func (l *Loop) update(u member.Update) {
+	l.place = u
+	if u.Cluster != "" {
+		if err := l.open(u); err != nil {
+			l.log.Error("no link to the other nodes", "error", err)
+			return
+		}
+		var peers []peer.Peer
+		for _, n := range u.Nodes {
+			if a, err := parsePeer(n); err == nil && n.Node != u.Self.Node {
+				peers = append(peers, a)
+			}
+		}
+		l.port.SetPeers(peers)
+		l.port.SetIncarnation(u.Self.Inc)
+	}
+	l.step(txn.Cluster{
+		ID: u.Cluster, Node: u.Self.Node, Inc: u.Self.Inc, Start: u.Start, Condition: u.Condition, View: u.View, Homes: u.Homes,
+	})
+	l.step(txn.Lease{Lease: u.Lease})
+	l.unload()
+}
+
+// open starts the link to the other configds, once this node has a certificate.
+func (l *Loop) open(u member.Update) error {
+	if l.port != nil {
+		return nil
+	}
+	id, err := peer.LoadIdentity(l.cfg.PKI)
+	if err != nil {
+		return err
+	}
+	listen, err := listenAt(l.cfg.Settings)
+	if err != nil {
+		return err
+	}
+	port, err := peer.Open(peer.Config{
+		Service: peer.ServiceConfig, Identity: id, Incarnation: u.Self.Inc, Listen: listen, Heartbeat: u.Heartbeat, Log: l.log,
+	})
+	if err != nil {
+		return err
+	}
+	l.port = port
+	go func() {
+		for e := range port.Events() {
+			if r, ok := e.(peer.Received); ok && r.Kind == txnKind {
+				l.receive(r)
+			}
+		}
+	}()
+	return nil
+}
+
+func (l *Loop) receive(r peer.Received) {
+	msg, err := wire.Unmarshal(r.Data)
+	if err != nil || msg.Head.From != r.From.Node {
+		l.log.Warn("message refused", "from", r.From.String(), "error", err)
+		return
+	}
+	l.event(txn.Received{Message: msg})
+}
+
+// boottime turns a deadline of the machine into one of a context.
+func boottime(ctx context.Context, deadline view.Tick) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, deadline.Sub(now()))
+}
