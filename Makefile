@@ -6,15 +6,19 @@ FUZZTIME ?= 20s
 # The revision goes into the binaries wherever git can name it.
 BUILD := go build -trimpath -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help setup build test check sim mutants vm generate fuzz clean
+.PHONY: help setup build demo test check sim mutants vm generate fuzz clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F '|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 build: ## build the static binaries into bin/
 	$(BUILD) -o bin/plexus ./tools/plexus
 	$(BUILD) -o bin/plexus-clusterd ./clusterd
 	$(BUILD) -o bin/plexus-configd ./configd
+
+demo: setup ## the main job on three real kernels: found a cluster, share volumes, lose a node; KERNEL=6.1 for another one
+	@$(BUILD) -o bin/demo ./vm-tests/demo
+	@bin/demo $(if $(KERNEL),--kernel $(KERNEL))
 
 setup: ## install what this machine lacks to build and to run the guests
 	@vm-tests/setup
