@@ -36,6 +36,9 @@ func printGroup(w io.Writer, g api.Group) error {
 	if g.Reason != view.ReasonNone {
 		state += ": " + g.Reason.Words()
 	}
+	if g.Detail != "" {
+		state += ": " + g.Detail
+	}
 	fmt.Fprintf(w, "group    %s, %s, %s\n", g.Name, kind(g), state)
 	fmt.Fprintf(w, "id       %s\n", g.ID)
 	fmt.Fprintf(w, "version  %d, hash %s\n", g.Version, g.Hash)
