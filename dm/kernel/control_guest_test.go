@@ -40,8 +40,14 @@ func TestKernelPrintsTheTableThatWasLoaded(t *testing.T) {
 	if err != nil || fmt.Sprint(deps) != "[1:0 1:1 1:2]" {
 		t.Errorf("deps %v, %v", deps, err)
 	}
-	if want := dmsetup(t, "table", name); want != text {
-		t.Errorf("dmsetup table says %q", want)
+}
+
+func TestDmsetupPrintsTheSameTable(t *testing.T) {
+	k := newBed(t).Kernel
+	text := "0 64 linear 1:0 8\n64 128 striped 2 8 1:1 0 1:2 16\n192 8 error \n"
+	name := device(t, k, dm.Device{Name: "judged", Table: table(t, text)})
+	if got := dmsetup(t, "table", name); got != text {
+		t.Errorf("dmsetup prints %q, we print %q", got, text)
 	}
 }
 

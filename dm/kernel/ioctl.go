@@ -68,13 +68,14 @@ func (c *Control) ioctlOnce(number uint, buf []byte) unix.Errno {
 }
 
 // callWaiting makes a call that waits for I/O, on a thread of its own, and ends it by a signal when ctx ends: the driver
-// waits interruptibly and then undoes what it began. The signal is the one that the Go runtime uses among its own threads,
-// which does nothing to one inside a system call but interrupt it.
+// waits interruptibly and then undoes what it began.
 func (c *Control) callWaiting(ctx context.Context, op string, number uint, r request) error {
+	if err := armInterrupt(); err != nil {
+		return fmt.Errorf("%s %s: arrange for an end: %w", op, r.name, err)
+	}
 	thread, result := make(chan int, 1), make(chan unix.Errno, 1)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		runtime.LockOSThread() // and never unlocked: the thread ends with the call, so that a late signal meets nobody
 		thread <- unix.Gettid()
 		for {
 			errno := c.ioctlOnce(number, r.encode(0))
@@ -84,21 +85,7 @@ func (c *Control) callWaiting(ctx context.Context, op string, number uint, r req
 			}
 		}
 	}()
-	errno, ok := unix.Errno(0), false
-	select {
-	case errno = <-result:
-		ok = true
-	case <-ctx.Done():
-	}
-	for tid := <-thread; !ok; {
-		// An error means that the thread has ended, and so has the call.
-		_ = unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
-		select {
-		case errno = <-result:
-			ok = true
-		case <-time.After(interruptEvery):
-		}
-	}
+	errno := await(ctx, <-thread, result)
 	if errno == 0 {
 		return nil
 	}
@@ -107,4 +94,24 @@ func (c *Control) callWaiting(ctx context.Context, op string, number uint, r req
 		err = errors.Join(err, context.Cause(ctx))
 	}
 	return err
+}
+
+// await waits for the result of a call on another thread, and interrupts it from the end of ctx on.
+func await(ctx context.Context, thread int, result <-chan unix.Errno) unix.Errno {
+	select {
+	case errno := <-result:
+		return errno
+	case <-ctx.Done():
+	}
+	again := time.NewTicker(interruptEvery)
+	defer again.Stop()
+	for {
+		// An error means that the thread has ended, and so has the call.
+		_ = interrupt(thread)
+		select {
+		case errno := <-result:
+			return errno
+		case <-again.C:
+		}
+	}
 }

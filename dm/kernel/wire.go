@@ -169,11 +169,12 @@ func tableOf(lines []line) (dm.Table, error) {
 	return t, t.Validate()
 }
 
-// parseNames reads a list of devices: struct dm_name_list, each saying how far it is to the next, the last one zero.
+// parseNames reads a list of devices: struct dm_name_list, each saying how far it is to the next, the last one zero. Without
+// devices there is no data, or one record without a number.
 func parseNames(data []byte) ([]dm.Entry, error) {
 	const nameAt = 12
 	var out []dm.Entry
-	if len(data) == 0 { // no devices at all; after others were there the driver leaves the reply empty
+	if len(data) == 0 {
 		return nil, nil
 	}
 	for {
@@ -181,7 +182,7 @@ func parseNames(data []byte) ([]dm.Entry, error) {
 			return nil, fmt.Errorf("device %d of a list: %d bytes", len(out), len(data))
 		}
 		dev, next := order.Uint64(data[0:]), order.Uint32(data[8:])
-		if dev == 0 && len(out) == 0 { // no devices at all
+		if dev == 0 && len(out) == 0 {
 			return nil, nil
 		}
 		name, ok := cString(data[nameAt:])

@@ -103,8 +103,10 @@ func TestListsOfDevices(t *testing.T) {
 	if got, err := parseNames(names(want...)); err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if got, err := parseNames(make([]byte, 16)); err != nil || got != nil {
-		t.Errorf("no devices: %v, %v", got, err)
+	for _, none := range [][]byte{{}, make([]byte, 16)} {
+		if got, err := parseNames(none); err != nil || got != nil {
+			t.Errorf("no devices: %v, %v", got, err)
+		}
 	}
 }
 
