@@ -121,11 +121,15 @@ func bottomUp[T comparable](all []T, below func(T) []T) (sorted []T, circle T) {
 	return sorted, circle
 }
 
-// layers puts what is there bottom-up, by the tables that are in use now.
+// layers puts what is there bottom-up, by the tables that are in use now, or that are to be where there is none.
 func (d *differ) layers() {
 	d.found, _ = bottomUp(d.found, func(f *found) []*found {
 		var below []*found
-		for _, r := range f.Live.Refs() {
+		table := f.Live
+		if !f.HasLive {
+			table = f.Inactive
+		}
+		for _, r := range table.Refs() {
 			if b := d.byDev[r.Num]; r.Path == "" && b != nil {
 				below = append(below, b)
 			}
@@ -220,7 +224,7 @@ func (b *builder) place(d *differ, it *item) {
 func (d *differ) removals() []Op {
 	var ops []Op
 	for _, f := range d.found {
-		if f.want == nil && f.HasInactive {
+		if f.want == nil && f.HasLive && f.HasInactive {
 			ops = append(ops, Clear{Name: f.now})
 		}
 	}

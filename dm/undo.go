@@ -2,7 +2,10 @@
 
 package dm
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // deeds is what a list of operations has done to one device.
 type deeds struct {
@@ -28,7 +31,7 @@ func undo(done []Op) Step {
 	var suspends []Op
 	resumes := map[*deeds]bool{}
 	for _, d := range all {
-		if d.isOwn() && d.pending != nil {
+		if d.isOwn() && !d.wasEmpty() && d.pending != nil {
 			back.Prepare = append(back.Prepare, Clear{Name: d.name})
 		}
 	}
@@ -47,7 +50,7 @@ func undo(done []Op) Step {
 			suspends = append(suspends, Suspend{Name: d.name})
 			resumes[d] = true
 		}
-		resumes[d] = resumes[d] || d.isOwn() && d.suspended
+		resumes[d] = resumes[d] || d.isOwn() && !d.wasEmpty() && d.suspended
 	}
 	slices.Reverse(suspends) // tables were loaded bottom-up
 	back.Prepare = append(back.Prepare, suspends...)
@@ -64,6 +67,12 @@ func undo(done []Op) Step {
 
 // isOwn: the device was there before and still is.
 func (d *deeds) isOwn() bool { return d.created == nil && d.removed == nil }
+
+// wasEmpty: the device had no live table before.
+func (d *deeds) wasEmpty() bool {
+	load := cmp.Or(d.swapped, d.pending)
+	return load != nil && load.Old == nil
+}
 
 // review sums the operations up, device by device in the order in which they first appear.
 func review(done []Op) (all []*deeds) {
@@ -145,20 +154,22 @@ func (d *deeds) remake() []Op {
 	return append(ops, load.holder(), Resume{Name: r.Name}, load)
 }
 
-// unmake removes a device that was created, and empties one that had no table: only a new device has none.
+// unmake removes a device that was created. One that had no live table is made anew without one: what was live cannot be
+// taken out of a device again.
 func (d *deeds) unmake() []Op {
+	r := Remove{Name: d.name}
+	if d.swapped != nil {
+		r.Old, r.OldRO = d.swapped.Table, d.swapped.ReadOnly
+	}
 	switch {
 	case d.removed != nil:
 		return nil
 	case d.created != nil:
-		r := Remove{Name: d.name, UUID: d.created.UUID}
-		if d.swapped != nil {
-			r.Old, r.OldRO = d.swapped.Table, d.swapped.ReadOnly
-		}
+		r.UUID = d.created.UUID
 		return []Op{r}
-	case d.swapped != nil && d.swapped.Old == nil:
-		r := Remove{Name: d.name, UUID: d.swapped.UUID, Old: d.swapped.Table, OldRO: d.swapped.ReadOnly}
-		return []Op{r, Create{Name: d.name, UUID: d.swapped.UUID}}
+	case d.wasEmpty():
+		r.UUID = cmp.Or(d.swapped, d.pending).UUID
+		return []Op{r, Create{Name: d.name, UUID: r.UUID}}
 	}
 	return nil
 }

@@ -43,7 +43,14 @@ type device struct {
 	openers        int
 	held           int
 	event          uint32
+	ima            describes
 }
+
+// describes follows what kernels up to at least 6.12 do with the descriptions that they keep of a device's tables for IMA.
+// A rename makes one for the live slot, even if that is empty; a clear makes both slots share the live one's. A rename
+// then frees what the other slot still points to. dm/kernel guards devices with a live table; one without must never see
+// clear and rename in this order.
+type describes struct{ live, shared bool }
 
 // New is a kernel with these disks and no devices.
 func New(disks map[dm.DevNum]dm.Sectors) *Kernel {
@@ -181,6 +188,10 @@ func (k *Kernel) Rename(name, to string) error {
 	case to == "" || len(to) > 127 || strings.Contains(to, "/"):
 		return refuse("rename", name, unix.EINVAL)
 	}
+	if d.live == nil && d.inactive == nil && d.ima.shared {
+		panic("BUG: rename of " + name + " after a clear, without a live table, corrupts the memory of the kernel")
+	}
+	d.ima.live = true
 	delete(k.devices, name)
 	d.name, k.devices[to] = to, d
 	return nil
@@ -189,6 +200,7 @@ func (k *Kernel) Rename(name, to string) error {
 func (k *Kernel) Clear(name string) error {
 	d, err := k.find("clear", name)
 	if err == nil {
+		d.ima.shared = d.ima.shared || d.inactive != nil && d.ima.live
 		d.inactive = nil
 	}
 	return err
@@ -202,7 +214,7 @@ func (k *Kernel) Load(name string, t dm.Table, readOnly bool) error {
 	if errno := k.check(d, t, d.live == nil); errno != 0 {
 		return refuse("load table", name, errno)
 	}
-	d.inactive = newLoaded(t, readOnly)
+	d.inactive, d.ima.shared = newLoaded(t, readOnly), false
 	return nil
 }
 

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -122,18 +123,43 @@ func (c *Control) Remove(name string) error {
 	return err
 }
 
+// Rename first puts the live table into the inactive slot as well, if that is empty, and clears it afterwards. Kernels from
+// 5.15 up to at least 6.12 need that: they keep a description of each table for IMA, and clearing the inactive table of a
+// device makes both slots share one. A rename frees the live slot's, and the next load or remove frees it again or
+// reads it: memory of the kernel is corrupted. With a table loaded the slots have descriptions of their own.
 func (c *Control) Rename(name, to string) error {
 	const op = "rename"
 	if err := checkName(op, to); err != nil {
 		return err
 	}
+	info, err := c.Info(name)
+	if err != nil {
+		return err
+	}
+	guard := info.HasLive && !info.HasInactive
+	if guard {
+		live, err := c.Table(name, dm.SlotLive)
+		if err == nil {
+			err = c.Load(name, live, info.ReadOnly)
+		}
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", op, name, err)
+		}
+	}
 	r, err := c.announced(op, unix.DM_DEV_RENAME, request{name: name, data: append([]byte(to), 0)})
 	if err != nil {
+		if guard {
+			err = errors.Join(err, c.Clear(name))
+		}
 		return err
 	}
 	c.follower.NoNode(name)
 	if r.info.HasLive {
 		c.follower.Node(to, r.info.Dev)
+	}
+	if guard {
+		// The device has its new name, which an error would deny. A copy left in the inactive slot does no harm.
+		_ = c.Clear(to)
 	}
 	return nil
 }
