@@ -20,6 +20,8 @@ import (
 //   - Suspending a suspended device, resuming a running one, and clearing where nothing is inactive do nothing.
 //   - Resume makes the inactive table, if there is one, the live one. If the driver refuses it, that table is gone and
 //     the device stays as it was before, suspended or not: another Resume goes on with the old table.
+//   - A device without a live table must not be cleared and renamed after that: kernels up to at least 6.12 corrupt their
+//     memory then. Plans make such a device anew instead. With a live table Rename sees to it.
 //   - Create, Rename and Remove take effect at once. Create fails if the name or the uuid is taken, Remove if the device
 //     is open or another device's table, live or inactive, stands on it.
 //   - Settle waits, for a bounded time, until user space (udev rules, nodes under /dev/mapper) has followed the

@@ -23,19 +23,19 @@ func few(t *testing.T, checks string) {
 }
 
 func TestPlansArriveAndLeadBackOnTheKernel(t *testing.T) {
-	few(t, "40")
+	few(t, "25")
 	b := newBed(t)
 	laws.Arrives(t, func() laws.Bed { return b })
 }
 
 func TestFailedPlansLeaveOldOrNewOnTheKernel(t *testing.T) {
-	few(t, "5")
+	few(t, "3")
 	b := newBed(t)
 	laws.Whole(t, func() laws.Bed { return b })
 }
 
 func TestPlansRecoverFromCrashesOnTheKernel(t *testing.T) {
-	few(t, "5")
+	few(t, "3")
 	b := newBed(t)
 	laws.Recovers(t, func() laws.Bed { return b })
 }
