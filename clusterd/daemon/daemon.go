@@ -49,14 +49,21 @@ type Start func(Host) (l Loop, h http.Handler, close func(), err error)
 // socket is named as the given one. It does not return.
 func Main(name, own, socket, pins string, start Start) {
 	h, config := Host{}, ""
-	flags := pflag.NewFlagSet(name, pflag.ExitOnError)
+	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.StringVar(&config, "config", settings.Path, "settings file")
 	flags.StringVar(&h.State, "state-dir", "/var/lib/plexus", "what the node remembers")
 	flags.StringVar(&h.Run, "run-dir", "/run/plexus", "sockets and fence sets")
 	flags.StringVar(&h.Pins, "pin-dir", pins, "where the gate is pinned")
 	verbose := flags.Bool("verbose", false, "log every event and action")
-	if err := flags.Parse(os.Args[1:]); err != nil || flags.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "%s: unknown argument %q\n", name, flags.Arg(0))
+	err := flags.Parse(os.Args[1:])
+	if errors.Is(err, pflag.ErrHelp) {
+		os.Exit(0)
+	}
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(3)
 	}
 	level := slog.LevelInfo

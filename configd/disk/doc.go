@@ -28,7 +28,8 @@
 //
 // What is on a disk (filesystems, partition tables, RAID and volume manager members, in their hundreds of formats) is what
 // blkid is for, and nobody else keeps such a list. `blkid -p` is run with its arguments given one by one, without a shell,
-// under a time limit, by `disk init` alone: never while a device is suspended, and never to read a label.
+// under a time limit, by `disk init`, and by `disk list` for disks without a label: on request of a person, in a goroutine of
+// that request, and never to read a label or for a transaction.
 //
 // A Host is safe for concurrent use; a Handle is for one goroutine at a time.
 package disk
