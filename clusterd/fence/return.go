@@ -57,37 +57,70 @@ func cutSessions(sys string) ([]string, error) {
 
 func revive(ctx context.Context, sys, session string) error {
 	dir := filepath.Join(sys, "class/iscsi_session", session)
-	tick := time.NewTicker(returnEvery)
-	defer tick.Stop()
-	for {
-		state, err := read(filepath.Join(dir, "state"))
-		if err != nil {
-			return err
-		}
-		if state == "LOGGED_IN" {
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("it is %s: is the target up, and iscsid running?", state)
-		}
+	state := ""
+	loggedIn := func() (bool, error) {
+		var err error
+		state, err = read(filepath.Join(dir, "state"))
+		return state == "LOGGED_IN", err
 	}
-	path, err := filepath.EvalSymlinks(filepath.Join(dir, "device"))
+	if err := poll(ctx, loggedIn); err != nil {
+		return fmt.Errorf("it is %s (is the target up, and iscsid running?): %w", state, err)
+	}
+	device, err := filepath.EvalSymlinks(filepath.Join(dir, "device"))
 	if err != nil {
 		return err
 	}
 	host := ""
-	for part := range strings.SplitSeq(path, "/") {
+	for part := range strings.SplitSeq(device, "/") {
 		if strings.HasPrefix(part, "host") {
 			host = part
 		}
 	}
 	if host == "" {
-		return fmt.Errorf("its SCSI host is not in %s", path)
+		return fmt.Errorf("its SCSI host is not in %s", device)
 	}
 	if err := write(filepath.Join(sys, "class/scsi_host", host, "scan"), "- - -"); err != nil {
 		return err
 	}
+	if err := poll(ctx, func() (bool, error) { return disksUp(device) }); err != nil {
+		return fmt.Errorf("its disks have no block devices yet: %w", err)
+	}
 	return write(filepath.Join(dir, "recovery_tmo"), recoveryTmo)
+}
+
+// disksUp reports whether the session has disks and all of them have their block device: the kernel gives them that some
+// time after the scan.
+func disksUp(session string) (bool, error) {
+	types, err := filepath.Glob(filepath.Join(session, "target*", "*", "type"))
+	disks := 0
+	for _, t := range types {
+		if kind, err := read(t); err != nil || kind != "0" {
+			continue // gone this moment, or no disk
+		}
+		disks++
+		sizes, _ := filepath.Glob(filepath.Join(filepath.Dir(t), "block", "*", "size"))
+		if len(sizes) == 0 {
+			return false, nil
+		}
+		if size, err := read(sizes[0]); err != nil || size == "0" {
+			return false, nil
+		}
+	}
+	return disks > 0, err
+}
+
+// poll asks again and again until it is so.
+func poll(ctx context.Context, is func() (bool, error)) error {
+	tick := time.NewTicker(returnEvery)
+	defer tick.Stop()
+	for {
+		if yes, err := is(); yes || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -18,7 +18,9 @@ func session(t *testing.T, sys, name, host, state, tmo string) {
 		filepath.Join(sys, "class/iscsi_session", name, "state"):        state,
 		filepath.Join(sys, "class/iscsi_session", name, "recovery_tmo"): tmo,
 		filepath.Join(sys, "class/scsi_host", host, "scan"):             "",
-		filepath.Join(device, "uevent"):                                 "",
+		filepath.Join(device, "target2:0:0/2:0:0:1/type"):               "0",
+		filepath.Join(device, "target2:0:0/2:0:0:1/block/sdb/size"):     "2048",
+		filepath.Join(device, "target2:0:0/2:0:0:0/type"):               "12", // the target's controller
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -48,6 +50,26 @@ func TestOnlyCutSessionsAreBroughtBack(t *testing.T) {
 		if got, err := read(filepath.Join(sys, path)); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", path, got, err, want)
 		}
+	}
+}
+
+func TestADiskWithoutABlockDeviceIsWaitedFor(t *testing.T) {
+	sys := t.TempDir()
+	session(t, sys, "session1", "host2", "LOGGED_IN", "0")
+	late := filepath.Join(sys, "devices/platform/host2/session1/target2:0:0/2:0:0:2")
+	if err := os.MkdirAll(late, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(late, "type"), []byte("0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := comeBack(ctx, sys); err == nil || !strings.Contains(err.Error(), "no block devices yet") {
+		t.Fatalf("got %v", err)
+	}
+	if tmo, _ := read(filepath.Join(sys, "class/iscsi_session/session1/recovery_tmo")); tmo != "0" {
+		t.Fatal("the mark of the leave is gone before the disks are back")
 	}
 }
 
