@@ -33,7 +33,7 @@ enum verdict {
 struct ask {
 	__u64 now;       /* CLOCK_BOOTTIME, ns */
 	__u64 lease;     /* deadline << 2 | state */
-	__u64 hold;      /* until when system calls on suspended volumes may wait instead of failing, ns */
+	__u64 hold;      /* until when system calls on volumes pass, ns; 0: like everything else */
 	__u64 guard_seq; /* diskseq of the disk that was guarded; 0: any */
 	__u64 disk_seq;  /* diskseq of the disk at hand; 0: not known */
 	__u32 mode;
@@ -56,7 +56,7 @@ static __always_inline enum verdict decide(const struct ask *a)
 		return VERDICT_REFUSED;
 	if (a->mode != MODE_OPEN && !(a->mode == MODE_READONLY && reads))
 		return VERDICT_REFUSED;
-	if (a->volume && a->hold > deadline)
+	if (a->volume && a->hold)
 		deadline = a->hold;
 	if (a->now >= deadline)
 		return VERDICT_LAPSED;

@@ -22,8 +22,10 @@
 //
 // A refusal is counted as `refused` where mode or state meant it, and as `lapsed` where only the clock had run out on
 // somebody who was still at work: then something in this node has seen an error, and the lease must not be renewed.
-// A lapse on a volume can be put off: while clusterd has the volumes suspended it sets Lease.Hold, and system calls on
-// them are let through to wait in device-mapper. Disks and portals are shut at the deadline all the same.
+// System calls on volumes have a time of their own, Lease.Hold. It lies a little before the deadline, so that what they
+// began has left this node when the portals shut: whoever comes later gets an error at once, and nothing hangs half way.
+// While clusterd has the volumes suspended it lies behind the deadline, and system calls wait in device-mapper. Disks
+// and portals are shut at the deadline in any case.
 //
 // A raw disk that is being opened is known by its number alone, not by its diskseq: opening it to read passes, opening it
 // to write is judged by the number. So whoever keeps the guards drops those of disks that are gone.

@@ -59,8 +59,9 @@ func (s LeaseState) String() string {
 type Lease struct {
 	State    LeaseState
 	Deadline int64
-	// Hold is until when system calls on volumes pass all the same, because the volumes are suspended and let
-	// nothing through. Zero while they are not.
+	// Hold is until when system calls on volumes pass; zero is the deadline. It lies before the deadline by the time that
+	// what they began needs to leave this node: so they get their error, and nothing hangs half way. It lies behind the
+	// deadline while the volumes are suspended and let nothing through: then whoever calls waits there.
 	Hold int64
 }
 

@@ -55,8 +55,8 @@ func Decide(a Ask) Verdict {
 		return Refused
 	}
 	deadline := a.Lease.Deadline
-	if a.Volume {
-		deadline = max(deadline, a.Lease.Hold)
+	if a.Volume && a.Lease.Hold != 0 {
+		deadline = a.Lease.Hold
 	}
 	if a.Now >= deadline {
 		return Lapsed

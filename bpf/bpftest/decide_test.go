@@ -136,6 +136,8 @@ func TestDecisionRowByRow(t *testing.T) {
 		{"write to a held volume", Ask{Now: 11, Lease: bpf.Lease{State: bpf.LeaseRunning, Deadline: 10, Hold: 20}, Mode: bpf.Open, Op: Write, Volume: true}, Pass},
 		{"write to a disk under it", Ask{Now: 11, Lease: bpf.Lease{State: bpf.LeaseRunning, Deadline: 10, Hold: 20}, Mode: bpf.Open, Op: Write}, Lapsed},
 		{"write to a volume held too long", Ask{Now: 20, Lease: bpf.Lease{State: bpf.LeaseRunning, Deadline: 10, Hold: 20}, Mode: bpf.Open, Op: Write, Volume: true}, Lapsed},
+		{"write to a volume that is to drain", Ask{Now: 9, Lease: bpf.Lease{State: bpf.LeaseRunning, Deadline: 10, Hold: 9}, Mode: bpf.Open, Op: Write, Volume: true}, Lapsed},
+		{"write to its disk meanwhile", Ask{Now: 9, Lease: bpf.Lease{State: bpf.LeaseRunning, Deadline: 10, Hold: 9}, Mode: bpf.Open, Op: Write}, Pass},
 		{"write to a held volume of a fenced node", Ask{Now: 11, Lease: bpf.Lease{State: bpf.LeaseFenced, Hold: 20}, Mode: bpf.Open, Op: Write, Volume: true}, Refused},
 	} {
 		if got := Decide(c.ask); got != c.want {

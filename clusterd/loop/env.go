@@ -40,7 +40,7 @@ func (l env) SetLease(lease view.Lease) error {
 // setLease tells the gate. A fenced lease is followed by none before anything else, so that a renewal can never follow it
 // by mistake.
 func (l *Loop) setLease(lease view.Lease) error {
-	next := bpf.Lease{State: bpf.LeaseState(lease.State), Deadline: int64(lease.Deadline), Hold: l.lease.Hold}
+	next := bpf.Lease{State: bpf.LeaseState(lease.State), Deadline: int64(lease.Deadline), Hold: int64(l.callsUntil(lease.Deadline))}
 	if l.lease.State == bpf.LeaseFenced && next.Running() {
 		if err := l.cfg.Gate.SetLease(bpf.Lease{}); err != nil {
 			return err
@@ -56,12 +56,23 @@ func (l *Loop) setLease(lease view.Lease) error {
 	return nil
 }
 
-// setHold lets system calls on volumes wait in device-mapper, while everything there is suspended, though the lease lapses.
-func (l *Loop) setHold(until view.Tick) {
+// callsUntil is when the gate begins to refuse system calls on volumes: one heartbeat before the lease is over, so that what
+// they began is off this node when the portals shut; or, while everything is suspended, when hope is given up.
+func (l *Loop) callsUntil(deadline view.Tick) view.Tick {
+	if l.held != 0 {
+		return l.held
+	}
+	return max(0, deadline.Add(-l.times.Heartbeat))
+}
+
+// setHeld says until when system calls on volumes may wait in device-mapper, because everything there is suspended; zero
+// ends that.
+func (l *Loop) setHeld(until view.Tick) {
+	l.held = until
 	if !l.lease.Running() {
 		return
 	}
-	l.lease.Hold = int64(until)
+	l.lease.Hold = int64(l.callsUntil(view.Tick(l.lease.Deadline)))
 	if err := l.cfg.Gate.SetLease(l.lease); err != nil {
 		l.fatal = err
 	}
@@ -86,7 +97,7 @@ func (l env) Hold() {
 				l.log.Warn("volumes could not be held", "error", err)
 				return
 			}
-			l.setHold(since.Add(l.times.HoldTime))
+			l.setHeld(since.Add(l.times.HoldTime))
 			l.step(member.Held{})
 		})
 	})
@@ -94,7 +105,7 @@ func (l env) Hold() {
 
 func (l env) Release() {
 	l.log.Info("lease renewed: the volumes go on")
-	l.setHold(0)
+	l.setHeld(0)
 	l.volumes.release(func(err error) {
 		if err != nil {
 			l.post(func() {

@@ -51,7 +51,7 @@ func (a *away) wait() { a.workers.Wait() }
 // leave takes the disks away. The report comes back as an event.
 func (l *Loop) leave(ctx context.Context, why view.Reason) {
 	s := l.status()
-	l.away.closing, l.away.why, l.away.retry = false, why, time.Time{}
+	l.away.closing, l.away.why, l.away.retry, l.held = false, why, time.Time{}, 0
 	if err := l.volumes.begin(fence.Leave{Seq: s.View.Seq, Inc: s.Incarnation, Reason: why}); err != nil {
 		l.log.Error("the leave could not be marked; a restart in its middle would not finish it", "error", err)
 	}

@@ -75,6 +75,7 @@ type Loop struct {
 	request  uint64
 
 	lease   bpf.Lease
+	held    view.Tick // until when system calls may wait for suspended volumes; zero: none is
 	volumes *volumes
 	away    away
 	configd *registration

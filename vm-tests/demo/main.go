@@ -101,7 +101,7 @@ func (d *demo) open(ctx context.Context, dir, kernel string, verbose bool) error
 		log = d.say
 	}
 	lab, err := vmtests.New(ctx, vmtests.Options{
-		Kernel: kernel, Nodes: 3, Disks: 3, Plexus: true, Files: files, Log: log,
+		Kernel: kernel, Nodes: 3, CPUs: 1, Disks: 3, Plexus: true, Files: files, Log: log,
 	})
 	if err != nil {
 		return err
