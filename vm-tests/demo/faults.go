@@ -175,6 +175,9 @@ func (d *demo) cleanLeave(ctx context.Context) error {
 	if err := holder.Start(ctx); err != nil {
 		return err
 	}
+	if _, err := node.Shell(ctx, "until [ $(dmsetup info -c --noheadings -o open "+group+"-"+linear+") -gt 0 ]; do sleep 0.1; done"); err != nil {
+		return err
+	}
 	leave := node.Command("plexus", "cluster", "leave")
 	if err := leave.Start(ctx); err != nil {
 		return err
