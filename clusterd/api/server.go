@@ -22,6 +22,7 @@ const (
 	requestBytesMax = 32 << 20 // a disk group with all its volumes fits
 	answerBytesMax  = 64 << 20
 	headerTimeout   = 10 * time.Second
+	goodbyeTimeout  = time.Second
 
 	// Group owns the sockets: its members may look at everything and change nothing.
 	Group = "plexus"
@@ -51,19 +52,33 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests until ctx ends, then hangs up on all.
+// Serve answers requests until ctx ends. Those that are under way then have goodbyeTimeout for their last words, after
+// which it hangs up on all.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	requests, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return requests },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, credKey{}, credOf(c))
 		},
 	}
-	stop := context.AfterFunc(ctx, func() { s.Close() })
-	defer stop()
+	said := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(said)
+		goodbye, cancel := context.WithTimeout(requests, goodbyeTimeout)
+		defer cancel()
+		_ = s.Shutdown(goodbye)
+		hangUp()
+		s.Close()
+	})
 	err := s.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
+	if stop() {
+		return err
+	}
+	<-said
+	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -48,34 +49,50 @@ type Start func(Host) (l Loop, h http.Handler, close func(), err error)
 // Main runs a daemon, which is called name, keeps its own files in the directory own of the state directory, and whose
 // socket is named as the given one. It does not return.
 func Main(name, own, socket, pins string, start Start) {
-	h, config := Host{}, ""
+	h, config, code := parse(name, pins, os.Args[1:], os.Stderr)
+	if code < 0 {
+		code = exitOK
+		if err := run(h, config, own, filepath.Base(socket), start); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			code = exitFailed
+		}
+	}
+	os.Exit(code)
+}
+
+// The exit codes, which are those of the command.
+const (
+	exitOK     = 0
+	exitUsage  = 3
+	exitFailed = 5
+)
+
+// parse reads the command line. The code is negative where the daemon is to run, else what to exit with at once.
+func parse(name, pins string, args []string, stderr io.Writer) (h Host, config string, code int) {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	flags.SetOutput(stderr)
 	flags.StringVar(&config, "config", settings.Path, "settings file")
 	flags.StringVar(&h.State, "state-dir", "/var/lib/plexus", "what the node remembers")
 	flags.StringVar(&h.Run, "run-dir", "/run/plexus", "sockets and fence sets")
 	flags.StringVar(&h.Pins, "pin-dir", pins, "where the gate is pinned")
 	verbose := flags.Bool("verbose", false, "log every event and action")
-	err := flags.Parse(os.Args[1:])
-	if errors.Is(err, pflag.ErrHelp) {
-		os.Exit(0)
-	}
-	if err == nil && flags.NArg() > 0 {
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return h, config, exitOK
+	case err == nil && flags.NArg() > 0:
 		err = fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(3)
+		fmt.Fprintf(stderr, "%s: %v\nhint: `%s --help` lists the flags\n", name, err, name)
+		return h, config, exitUsage
 	}
 	level := slog.LevelInfo
 	if *verbose {
 		level = slog.LevelDebug
 	}
-	h.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime}))
-	if err := run(h, config, own, filepath.Base(socket), start); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(5)
-	}
-	os.Exit(0)
+	h.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime}))
+	return h, config, -1
 }
 
 // noTime leaves the time of a line to the journal.
@@ -114,11 +131,13 @@ func run(h Host, config, own, socket string, start Start) (err error) {
 		return err
 	}
 	defer done()
-	return serve(l, handler, filepath.Join(h.Run, socket))
+	return serve(l, handler, filepath.Join(h.Run, socket), ready)
 }
 
-// serve runs the loop and its api until a signal comes or the loop ends.
-func serve(l Loop, h http.Handler, path string) error {
+func ready() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) }
+
+// serve runs the loop and its api until a signal comes or the loop ends. It calls ready when it listens.
+func serve(l Loop, h http.Handler, path string, ready func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	socket, err := api.Listen(path)
@@ -132,7 +151,7 @@ func serve(l Loop, h http.Handler, path string) error {
 		defer end()
 		return l.Run(ctx)
 	})
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	ready()
 	err = group.Wait()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	return err

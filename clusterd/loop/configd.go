@@ -21,6 +21,12 @@ type registration struct {
 // Register implements api.Verbs. A new configd is let in only when the old one has hung up.
 func (l *Loop) Register(ctx context.Context, r api.RegisterRequest, send func(api.Update) error) error {
 	reg := &registration{pid: r.PID, updates: make(chan api.Update, 1)}
+	defer l.post(func() { // also where the caller hung up before it was told
+		if l.configd == reg {
+			l.configd = nil
+			l.log.Warn("configd hung up", "pid", r.PID, "start", reg.start)
+		}
+	})
 	err := l.do(ctx, func() error {
 		if l.configd != nil {
 			return api.Refuse(api.NotAllowed, "stop the other one first", "register configd %d: configd %d is registered", r.PID, l.configd.pid)
@@ -37,10 +43,6 @@ func (l *Loop) Register(ctx context.Context, r api.RegisterRequest, send func(ap
 	if err != nil {
 		return err
 	}
-	defer l.post(func() {
-		l.configd = nil
-		l.log.Warn("configd hung up", "pid", r.PID, "start", reg.start)
-	})
 	for {
 		select {
 		case u := <-reg.updates:
@@ -50,7 +52,7 @@ func (l *Loop) Register(ctx context.Context, r api.RegisterRequest, send func(ap
 		case <-ctx.Done():
 			return nil
 		case <-l.done:
-			return errEnded
+			return l.why()
 		}
 	}
 }
@@ -142,7 +144,7 @@ func (l *Loop) reach() member.Disks {
 func (l *Loop) Joined(ctx context.Context, r api.JoinedRequest) (api.None, error) {
 	return api.None{}, l.do(ctx, func() error {
 		s := l.status()
-		if s.Condition != view.Joining || r.View != s.View.Seq && r.View < l.joinedIn(s) {
+		if s.Condition != view.Joining || r.View < l.seenIn {
 			return nil // of an earlier incarnation, or too late
 		}
 		if r.Reason != view.ReasonNone {
@@ -151,14 +153,6 @@ func (l *Loop) Joined(ctx context.Context, r api.JoinedRequest) (api.None, error
 		l.step(member.ConfigJoined{Inc: s.Incarnation, Reason: r.Reason})
 		return nil
 	})
-}
-
-// joinedIn returns the view in which the present incarnation was first seen joining.
-func (l *Loop) joinedIn(s member.Status) view.Seq {
-	if l.seen != s.Incarnation {
-		l.seen, l.seenIn = s.Incarnation, s.View.Seq
-	}
-	return l.seenIn
 }
 
 // PutHome implements api.Verbs.

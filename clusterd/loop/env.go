@@ -3,7 +3,6 @@
 package loop
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/plexus-cvm/plexus/bpf"
 	"github.com/plexus-cvm/plexus/clusterd/api"
+	"github.com/plexus-cvm/plexus/clusterd/fence"
 	"github.com/plexus-cvm/plexus/clusterd/member"
 	"github.com/plexus-cvm/plexus/clusterd/member/wire"
 	"github.com/plexus-cvm/plexus/clusterd/peer"
@@ -91,14 +91,17 @@ func (l env) Send(to view.NodeID, msg member.Message) {
 func (l env) Hold() {
 	l.log.Warn("no lease in time: holding the volumes")
 	since := view.Tick(bpf.Now())
-	l.volumes.hold(func(err error) {
+	var hold uint64
+	hold = l.volumes.suspend(func(err error) {
 		l.post(func() {
-			if err != nil {
+			switch {
+			case !l.volumes.holds(hold): // released meanwhile
+			case err != nil:
 				l.log.Warn("volumes could not be held", "error", err)
-				return
+			default:
+				l.setHeld(since.Add(l.times.HoldTime))
+				l.step(member.Held{})
 			}
-			l.setHeld(since.Add(l.times.HoldTime))
-			l.step(member.Held{})
 		})
 	})
 }
@@ -124,20 +127,22 @@ func (l env) Close() {
 func (l env) Leave(reason view.Reason) {
 	l.log.Error("leaving the cluster", "reason", reason.Words())
 	l.changed = true
-	l.leave(context.Background(), reason)
+	s := l.status()
+	l.leave(fence.Leave{Seq: s.View.Seq, Inc: s.Incarnation, Reason: reason})
 }
 
 func (l env) Stopped(reason view.Reason) {
 	l.changed = true
 	l.away.closing = false
-	if l.last == nil || reason == view.ReasonUserStop {
-		l.last = &api.Leave{Incarnation: l.status().Incarnation, Reason: reason, Words: reason.Words(), At: time.Now(), Drained: true}
+	inc := l.status().Incarnation
+	if l.last == nil || inc != 0 && inc != l.last.Incarnation {
+		l.last = &api.Leave{Incarnation: inc, Reason: reason, Words: reason.Words(), At: time.Now(), Drained: true}
 	}
-	switch reason {
-	case view.ReasonUserStop, view.ReasonUserAbort:
+	switch {
+	case l.away.wanted:
 		l.log.Info("left the cluster", "reason", reason.Words())
 		l.out = time.Now().Add(sayGoodbye)
-	case view.ReasonRegistrationLimit:
+	case reason == view.ReasonRegistrationLimit:
 		l.fatal = fmt.Errorf("join cluster %s: %s: no member answered on %s; is a majority of the nodes up and connected?",
 			l.identity.Name.Cluster, reason.Words(), strings.Join(l.peerAddrs(), ", "))
 	default:
@@ -161,6 +166,7 @@ func (l env) SetPeers(list []member.Record) {
 		l.nodes = append(l.nodes, n)
 	}
 	l.port.SetPeers(l.peers())
+	l.keepPeers()
 }
 
 func (l *Loop) peers() []peer.Peer {

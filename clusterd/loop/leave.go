@@ -34,43 +34,66 @@ type Leaver interface {
 
 // away is this node on its way out and back. It belongs to the loop; the workers only post.
 type away struct {
-	closing   bool // a clean leave waits for the volumes
-	holders   []api.Holder
-	looked    time.Time
-	returning bool // the disks of before are on their way back: a join is not shown to configd yet
-	gone      bool // disks were cut, and are not back
+	wanted  bool // by a person: the node stays away when it is out
+	closing bool // a clean leave waits for the volumes
+	holders []api.Holder
+	looking bool // for holders
+	looked  time.Time
+
+	leaving bool        // the disks are not drained yet: no new life may begin
+	mark    fence.Leave // of the leave
+	retry   time.Time   // of one that did not drain; zero: none
+
+	gone      bool // disks may be cut, and are not back
+	returning bool // they are on their way back: a join is not shown to configd yet
 	aside     bool // volumes of a leave may still be there
+	sweeping  bool
 	swept     time.Time
-	retry     time.Time // of a leave that did not drain; zero: none
-	why       view.Reason
-	workers   sync.WaitGroup
+
+	workers sync.WaitGroup
 }
 
 func (a *away) wait() { a.workers.Wait() }
 
-// leave takes the disks away. The report comes back as an event.
-func (l *Loop) leave(ctx context.Context, why view.Reason) {
-	s := l.status()
-	l.away.closing, l.away.why, l.away.retry, l.held = false, why, time.Time{}, 0
-	if err := l.volumes.begin(fence.Leave{Seq: s.View.Seq, Inc: s.Incarnation, Reason: why}); err != nil {
+// leave takes the disks away. The report comes back as an event. It goes on when clusterd stops meanwhile: each stage has
+// its limit.
+func (l *Loop) leave(mark fence.Leave) {
+	l.away.closing, l.away.leaving, l.away.mark, l.away.retry, l.held = false, true, mark, time.Time{}, 0
+	if err := l.volumes.begin(mark); err != nil {
 		l.log.Error("the leave could not be marked; a restart in its middle would not finish it", "error", err)
 	}
 	sets, began := l.volumes.all(), time.Now()
-	l.away.workers.Add(1)
-	go func() {
-		defer l.away.workers.Done()
-		report := l.cfg.Leaver.Leave(ctx, sets, s.View.Seq)
-		l.post(func() { l.left(report, s.Incarnation, began) })
-	}()
+	l.away.workers.Go(func() {
+		report := l.cfg.Leaver.Leave(context.Background(), sets, mark.Seq)
+		l.post(func() { l.left(report, began) })
+	})
+}
+
+// leaveFromBefore finishes the leave of an earlier clusterd, or leaves what it held when it ended. It was the last
+// incarnation that this node knows of.
+func (l *Loop) leaveFromBefore() {
+	mark := fence.Leave{Reason: view.ReasonLeftBefore}
+	if l.machine != nil {
+		s := l.machine.State()
+		mark.Seq = s.View.Seq
+		if r := s.Node(l.identity.Name.Node); r != nil {
+			mark.Inc = r.Inc
+		}
+	}
+	if m := l.volumes.leaving(); m != nil {
+		mark.Seq, mark.Inc = m.Seq, m.Inc
+	}
+	l.leave(mark)
 }
 
 // left has the report of a leave. Only what is drained is told to the others as gone.
-func (l *Loop) left(r fence.Report, inc view.Incarnation, began time.Time) {
+func (l *Loop) left(r fence.Report, began time.Time) {
 	l.changed = true
+	why := l.away.mark.Reason
 	l.last = &api.Leave{
-		Incarnation: inc, Reason: l.away.why, Words: l.away.why.Words(), At: began, Drained: r.Drained(), Report: r.String(),
+		Incarnation: l.away.mark.Inc, Reason: why, Words: why.Words(), At: began, Drained: r.Drained(), Report: r.String(),
 	}
-	l.log.Info("leave", "reason", l.away.why.Words(), "drained", r.Drained(), "report", r.String())
+	l.log.Info("leave", "reason", why.Words(), "drained", r.Drained(), "report", r.String())
 	if !r.Drained() {
 		l.away.retry = time.Now().Add(leaveRetry)
 		return
@@ -79,16 +102,16 @@ func (l *Loop) left(r fence.Report, inc view.Incarnation, began time.Time) {
 		l.fatal = fmt.Errorf("end the leave: %w", err)
 		return
 	}
-	l.away.gone, l.away.aside = true, true
+	l.away.leaving, l.away.gone, l.away.aside = false, true, true
 	l.step(member.Drained{})
-	if l.away.why == view.ReasonLeftBefore && l.identity != nil {
-		l.join()
+	if why == view.ReasonLeftBefore {
+		l.joinAgain()
 	}
 }
 
-func (l *Loop) retryLeave(ctx context.Context) {
+func (l *Loop) retryLeave() {
 	if !l.away.retry.IsZero() && time.Now().After(l.away.retry) {
-		l.leave(ctx, l.away.why)
+		l.leave(l.away.mark)
 	}
 }
 
@@ -97,11 +120,10 @@ func (l *Loop) back() {
 	if !l.away.gone || l.away.returning {
 		return
 	}
+	ctx := l.running
 	l.away.returning = true
-	l.away.workers.Add(1)
-	go func() {
-		defer l.away.workers.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(l.cfg.Settings.RegistrationTimeout))
+	l.away.workers.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(l.cfg.Settings.RegistrationTimeout))
 		defer cancel()
 		err := l.cfg.Leaver.Return(ctx)
 		l.post(func() {
@@ -110,26 +132,24 @@ func (l *Loop) back() {
 				l.log.Error("the disks did not come back; the configuration join will name them", "error", err)
 			}
 		})
-	}()
+	})
 }
 
 // sweep removes the volumes that went through a leave, as their last users close them.
 func (l *Loop) sweep() {
-	if !l.away.aside || time.Since(l.away.swept) < sweepEvery {
+	if !l.away.aside || l.away.sweeping || time.Since(l.away.swept) < sweepEvery {
 		return
 	}
-	l.away.swept = time.Now()
-	l.away.workers.Add(1)
-	go func() {
-		defer l.away.workers.Done()
+	l.away.sweeping, l.away.swept = true, time.Now()
+	l.away.workers.Go(func() {
 		n, err := l.cfg.Leaver.Sweep()
 		l.post(func() {
-			l.away.aside = n > 0 || err != nil
+			l.away.sweeping, l.away.aside = false, n > 0 || err != nil
 			if err != nil {
 				l.log.Warn("volumes of an earlier leave not removed", "error", err)
 			}
 		})
-	}()
+	})
 }
 
 // finishClose ends a clean leave's wait once configd has taken the last volume away; until then it looks for who has
@@ -138,22 +158,20 @@ func (l *Loop) finishClose() {
 	if !l.away.closing {
 		return
 	}
-	sets := l.volumes.all()
-	if len(sets) == 0 {
+	if l.volumes.close() {
 		l.away.closing = false
 		l.step(member.Closed{})
 		return
 	}
-	if time.Since(l.away.looked) < holdersEvery {
+	if l.away.looking || time.Since(l.away.looked) < holdersEvery {
 		return
 	}
-	l.away.looked = time.Now()
-	l.away.workers.Add(1)
-	go func() {
-		defer l.away.workers.Done()
+	l.away.looking, l.away.looked = true, time.Now()
+	sets := l.volumes.all()
+	l.away.workers.Go(func() {
 		found := holders(l.cfg.Kernel, sets)
-		l.post(func() { l.away.holders = found })
-	}()
+		l.post(func() { l.away.looking, l.away.holders = false, found })
+	})
 }
 
 // holders says who has volumes of the sets open.

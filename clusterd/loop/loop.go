@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,10 +56,12 @@ type Loop struct {
 	times view.Times
 	log   *slog.Logger
 	calls chan func()
-	done  chan struct{} // closed when Run has ended
+	done  chan struct{} // closed when Run has ended, and fatal is what it is
 	fatal error
-	beat  time.Time // when the watchdog was fed last
-	out   time.Time // when to end, after this node has left for good and has said so; zero: not
+
+	running context.Context // ends with Run
+	beat    time.Time       // when the watchdog was fed last
+	out     time.Time       // when to end, after this node has left for good and has said so; zero: not
 
 	keyMu   sync.Mutex
 	joinKey ed25519.PrivateKey
@@ -69,6 +72,7 @@ type Loop struct {
 	now      member.Status // after the last step
 	port     *peer.Port
 	nodes    []api.Node
+	kept     []api.Node // as in peersName
 	homes    map[string]view.Home
 
 	requests map[uint64]func(member.Reply)
@@ -83,14 +87,14 @@ type Loop struct {
 	waiting []waiter
 	last    *api.Leave
 	rejoin  time.Time // when to join anew; zero: not
-	seen    view.Incarnation
-	seenIn  view.Seq // the view in which seen was first
+	joins   uint64    // begun
+	seenIn  view.Seq  // the view in which this incarnation was first
 }
 
-// waiter is an api call that waits for the machine to get somewhere.
+// waiter is an api call that waits for the machine to get somewhere; it is given the status there.
 type waiter struct {
 	until func(member.Status) bool
-	ended chan<- struct{}
+	ended chan<- api.Status
 }
 
 // New returns a loop of this node with what its disk holds.
@@ -103,12 +107,19 @@ func New(cfg Config, disk member.Disk) (*Loop, error) {
 		cfg: cfg, times: cfg.Settings.Times(), log: cfg.Log, disk: disk,
 		request: request, calls: make(chan func(), callsMax), done: make(chan struct{}),
 		requests: map[uint64]func(member.Reply){}, homes: map[string]view.Home{},
+		away: away{gone: true, aside: true}, // an earlier clusterd may have left and not come back
+	}
+	if l.lease, err = cfg.Gate.Lease(); err != nil {
+		return nil, err
 	}
 	sets, err := fence.OpenStore(filepath.Join(cfg.RunDir, "fence"))
 	if err != nil {
 		return nil, err
 	}
 	l.volumes = newVolumes(cfg.Kernel, sets)
+	if err := l.forgetHalf(disk); err != nil {
+		return nil, err
+	}
 	id, err := pki.Load(l.pkiDir())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -125,10 +136,9 @@ func (l *Loop) pkiDir() string { return filepath.Join(l.cfg.StateDir, "pki") }
 // Run finishes a leave from before, then takes part in the cluster until ctx ends or the node has left for good.
 func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	l.running = ctx
 	defer l.end(cancel)
-	if err := l.begin(ctx); err != nil {
-		return err
-	}
+	l.begin(ctx)
 	tick := time.NewTicker(l.times.Heartbeat)
 	defer tick.Stop()
 	for l.fatal == nil && (l.out.IsZero() || time.Now().Before(l.out)) {
@@ -140,7 +150,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			l.tick(ctx)
+			l.tick()
 		case e := <-frames:
 			l.frame(e)
 		case f := <-l.calls:
@@ -155,27 +165,27 @@ func (l *Loop) Run(ctx context.Context) error {
 	return l.fatal
 }
 
-// begin finds out where the last clusterd has left this node.
-func (l *Loop) begin(ctx context.Context) error {
+// begin finds out where the last clusterd has left this node. What it held is taken away even where this one cannot start.
+func (l *Loop) begin(ctx context.Context) {
 	go l.volumes.work(ctx)
-	left := len(l.volumes.all()) > 0
+	left := len(l.volumes.all()) > 0 || l.volumes.leaving() != nil
+	shut := view.LeaseNone
 	if left {
 		l.log.Warn("guarded disks from before this start: finishing the leave first")
-		if err := l.setLease(view.Lease{State: view.LeaseFenced}); err != nil {
-			return err
-		}
-		l.leave(ctx, view.ReasonLeftBefore)
+		shut = view.LeaseFenced
 	}
-	if l.identity == nil {
-		return nil
+	if l.fatal = l.setLease(view.Lease{State: shut}); l.fatal != nil {
+		return
 	}
-	if err := l.open(); err != nil {
-		return err
+	if l.identity != nil {
+		l.fatal = l.open()
 	}
-	if !left {
+	switch {
+	case left:
+		l.leaveFromBefore()
+	case l.machine != nil:
 		l.join()
 	}
-	return nil
 }
 
 func (l *Loop) end(cancel context.CancelFunc) {
@@ -214,27 +224,52 @@ func (l *Loop) open() error {
 		return err
 	}
 	l.machine, l.port = m, port
+	for _, h := range m.State().Homes { // the machine shows what changes from here on
+		l.homes[h.GroupID] = h
+	}
+	l.recallPeers()
 	return nil
 }
 
-func (l *Loop) tick(ctx context.Context) {
+func (l *Loop) tick() {
+	l.retryLeave()
+	l.sweep()
 	if l.machine == nil {
 		return
 	}
 	l.pollGate()
 	l.step(member.Tick{})
-	if !l.rejoin.IsZero() && time.Now().After(l.rejoin) {
+	if !l.rejoin.IsZero() && time.Now().After(l.rejoin) && !l.away.leaving {
 		l.rejoin = time.Time{}
 		l.join()
 	}
 	l.finishClose()
-	l.retryLeave(ctx)
-	l.sweep()
 }
 
 // join begins a new life. What an earlier one had open is shut and drained by then.
 func (l *Loop) join() {
-	l.step(member.Join{Cluster: l.identity.Name.Cluster, Addrs: l.addrs()})
+	l.joins++
+	l.volumes.open()
+	l.step(member.Join{Cluster: l.identity.Name.Cluster, Addrs: l.addrs(), Peers: l.known()})
+}
+
+// joinAgain ends a leave that nobody asked for.
+func (l *Loop) joinAgain() {
+	switch {
+	case l.away.wanted:
+		l.out = time.Now().Add(sayGoodbye)
+	case l.machine != nil:
+		l.rejoin = time.Now()
+	}
+}
+
+// known returns the other nodes that there are.
+func (l *Loop) known() []view.NodeID {
+	var list []view.NodeID
+	for _, p := range l.peers() {
+		list = append(list, p.Node)
+	}
+	return list
 }
 
 func (l *Loop) addrs() []string {
@@ -265,6 +300,8 @@ func (l *Loop) step(e member.Event) {
 	}
 	if err := member.Do(env{l}, l.machine.Step(view.Tick(bpf.Now()), e)); err != nil {
 		l.fatal = err
+	}
+	if l.fatal != nil {
 		return
 	}
 	before, after := l.now, l.status()
@@ -275,16 +312,15 @@ func (l *Loop) step(e member.Event) {
 	}
 	if after.Incarnation != before.Incarnation {
 		l.port.SetIncarnation(after.Incarnation)
+		l.seenIn = after.View.Seq
 	}
-	keep := l.waiting[:0]
-	for _, w := range l.waiting {
-		if w.until(after) {
-			close(w.ended)
-			continue
+	l.waiting = slices.DeleteFunc(l.waiting, func(w waiter) bool {
+		is := w.until(after)
+		if is {
+			w.ended <- l.show()
 		}
-		keep = append(keep, w)
-	}
-	l.waiting = keep
+		return is
+	})
 }
 
 func (l *Loop) status() member.Status {
@@ -302,7 +338,7 @@ func (l *Loop) do(ctx context.Context, f func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.done:
-		return errEnded
+		return l.why()
 	}
 	select {
 	case err := <-ended:
@@ -310,8 +346,16 @@ func (l *Loop) do(ctx context.Context, f func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.done:
-		return errEnded
+		return l.why()
 	}
+}
+
+// why says to a caller why the loop has ended.
+func (l *Loop) why() error {
+	if l.fatal != nil {
+		return api.Refuse(api.Failed, "clusterd has ended; `journalctl -u plexus-clusterd` shows how it came to that", "%v", l.fatal)
+	}
+	return errEnded
 }
 
 // post runs f in the loop, some time, unless the loop has ended.

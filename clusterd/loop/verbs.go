@@ -3,17 +3,18 @@
 package loop
 
 import (
+	"cmp"
 	"context"
-	"crypto/ed25519"
-	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/clusterd/member"
 	"github.com/plexus-cvm/plexus/clusterd/pki"
 	"github.com/plexus-cvm/plexus/clusterd/pki/enroll"
+	"github.com/plexus-cvm/plexus/clusterd/settings"
 	"github.com/plexus-cvm/plexus/clusterd/view"
 )
 
@@ -44,7 +45,7 @@ func (l *Loop) ask(ctx context.Context, e member.Entry) (view.NodeID, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-l.done:
-		return 0, errEnded
+		return 0, l.why()
 	}
 }
 
@@ -66,12 +67,19 @@ func (l *Loop) show() api.Status {
 		Heartbeat: l.times.Heartbeat, Holding: m.Held, Groups: []api.Guarantee{}, LastLeave: l.last, Nodes: l.nodes,
 	}
 	if l.identity == nil {
-		s.Name = l.name("")
+		s.Name, _ = l.name("")
 	}
+	sets := l.volumes.all()
 	if l.away.closing {
 		s.Waiting = append(s.Waiting, l.away.holders...)
+		if l.configd == nil && len(sets) > 0 {
+			s.Stage = "waiting for configd, which is not running, to take the volumes away"
+		}
 	}
-	for _, f := range l.volumes.all() {
+	if m.Condition == view.Out && l.away.leaving {
+		s.Stage = "finishing the leave of before"
+	}
+	for _, f := range sets {
 		s.Groups = append(s.Groups, api.Guarantee{Group: f.Group, Level: f.Level})
 	}
 	if s.Nodes == nil {
@@ -83,29 +91,17 @@ func (l *Loop) show() api.Status {
 // Init implements api.Verbs.
 func (l *Loop) Init(ctx context.Context, r api.InitRequest) (api.Status, error) {
 	err := l.do(ctx, func() error {
-		if l.identity != nil {
-			return api.Refuse(api.NotAllowed, "leave it first, and move "+l.cfg.StateDir+" away", "found a cluster: this node is %v", l.identity.Name)
+		if err := l.free("found a cluster"); err != nil {
+			return err
 		}
-		authority, err := pki.NewAuthority(pki.NewClusterID())
+		if c := l.disk.Meta.Cluster; c != "" {
+			return api.Refuse(api.NotAllowed, "move "+l.cfg.StateDir+" away", "found a cluster: %s holds the log of cluster %s", l.cfg.StateDir, c)
+		}
+		name, err := l.name(r.Name)
 		if err != nil {
 			return err
 		}
-		id, err := authority.Identify(pki.Name{Cluster: authority.Cluster, Node: 1})
-		if err != nil {
-			return err
-		}
-		if err := pki.Save(l.pkiDir(), authority, id); err != nil {
-			return err
-		}
-		l.identity = id
-		if err := l.open(); err != nil {
-			l.identity = nil
-			return errors.Join(err, os.RemoveAll(l.pkiDir()))
-		}
-		l.step(member.Init{Cluster: authority.Cluster, Self: member.Record{
-			Name: l.name(r.Name), Addrs: l.addrs(), Key: pki.KeyID(id.Certificate.Leaf.PublicKey.(ed25519.PublicKey)),
-		}})
-		return l.fatal
+		return l.found(name)
 	})
 	if err != nil {
 		return api.Status{}, err
@@ -113,29 +109,53 @@ func (l *Loop) Init(ctx context.Context, r api.InitRequest) (api.Status, error) 
 	return l.until(ctx, func(s member.Status) bool { return s.LeaseLeft > 0 })
 }
 
-func (l *Loop) name(given string) string {
-	if given != "" {
-		return given
+// free refuses what only a node can do that is in no cluster and could be in one.
+func (l *Loop) free(what string) error {
+	switch {
+	case l.identity != nil:
+		return api.Refuse(api.NotAllowed, "leave it first, and move "+l.cfg.StateDir+" away", "%s: this node is %v", what, l.identity.Name)
+	case l.away.leaving:
+		return api.Refuse(api.NotAllowed, "`plexus cluster status` shows how far it is", "%s: this node is still leaving its shared disks", what)
+	case !l.cfg.Settings.Interconnect.IsValid():
+		return api.Refuse(api.NotAllowed, "put this node's address on the cluster's network there, then `systemctl restart plexus-clusterd plexus-configd`",
+			"%s: interconnect is not set in %s", what, settings.Path)
 	}
-	if l.cfg.Settings.Name != "" {
-		return l.cfg.Settings.Name
+	return nil
+}
+
+const nameBytesMax = 64
+
+// name returns what this node is to be called.
+func (l *Loop) name(given string) (string, error) {
+	name := cmp.Or(given, l.cfg.Settings.Name)
+	if name == "" {
+		name, _ = os.Hostname()
 	}
-	host, _ := os.Hostname()
-	return host
+	if name == "" || len(name) > nameBytesMax {
+		return "", api.Refuse(api.BadRequest, "give one with --name, or in "+settings.Path, "name this node %q: a name has 1 to %d bytes", name, nameBytesMax)
+	}
+	return name, nil
 }
 
 // Join implements api.Verbs.
 func (l *Loop) Join(ctx context.Context, r api.JoinRequest) (api.Status, error) {
 	var known bool
+	var attempt uint64 // how it goes is the answer
 	err := l.do(ctx, func() error {
-		known = l.identity != nil
+		known, attempt = l.identity != nil, l.joins
+		c := l.status().Condition
 		switch {
+		case !l.out.IsZero() || l.away.wanted && c != view.InView:
+			return api.Refuse(api.NotAllowed, "wait for its end, then `systemctl start plexus-clusterd`", "join: this node is leaving cluster %s", l.status().Cluster)
 		case known && r.Token != "":
 			return api.Refuse(api.NotAllowed, "`plexus cluster join` without a token joins it again", "join: this node is already %v", l.identity.Name)
 		case !known && r.Token == "":
 			return api.Refuse(api.BadRequest, "make one on a member with `plexus cluster token`", "join: this node needs a join token")
-		case known && l.status().Condition == view.Out:
-			l.rejoin = time.Now()
+		case c == view.Out:
+			attempt++
+			l.rejoin = time.Now() // not before the disks are drained
+		case c == view.Aborting:
+			attempt++
 		}
 		return nil
 	})
@@ -145,11 +165,14 @@ func (l *Loop) Join(ctx context.Context, r api.JoinRequest) (api.Status, error) 
 	if err != nil {
 		return api.Status{}, err
 	}
+	reason := view.ReasonNone
 	s, err := l.until(ctx, func(s member.Status) bool {
-		return s.Condition == view.InView || s.Condition == view.Out && s.Reason != view.ReasonNone && l.rejoin.IsZero()
+		reason = s.Reason
+		return s.Condition == view.InView || s.Condition == view.Out && l.joins >= attempt && !l.away.leaving
 	})
 	if err == nil && s.Condition != view.InView {
-		return s, api.Refuse(api.Failed, "", "join cluster %s: %s", s.Cluster, s.LastLeave.Words)
+		return s, api.Refuse(api.Failed, "it is tried again by itself; `journalctl -u plexus-clusterd -u plexus-configd` says more",
+			"join cluster %s: %s", s.Cluster, reason.Words())
 	}
 	return s, err
 }
@@ -160,36 +183,35 @@ func (l *Loop) askToken(ctx context.Context, r api.JoinRequest) error {
 	if err != nil {
 		return api.Refuse(api.BadRequest, "copy the whole line that `plexus cluster token` printed", "join: %v", err)
 	}
+	name, err := l.name(r.Name)
+	if err != nil {
+		return err
+	}
+	free := func() error {
+		if c := l.disk.Meta.Cluster; c != "" && c != token.Cluster {
+			return api.Refuse(api.NotAllowed, "move "+l.cfg.StateDir+" away", "join cluster %s: %s holds the log of cluster %s", token.Cluster, l.cfg.StateDir, c)
+		}
+		return l.free("join")
+	}
+	if err := l.do(ctx, free); err != nil {
+		return err
+	}
 	key, err := l.key()
 	if err != nil {
 		return err
 	}
-	got, err := enroll.Ask(ctx, token, enroll.Joiner{Name: l.name(r.Name), Addresses: l.addrs(), Key: key})
+	got, err := enroll.Ask(ctx, token, enroll.Joiner{Name: name, Addresses: l.addrs(), Key: key})
 	if err != nil {
 		return err
 	}
 	return l.do(ctx, func() error {
-		if l.identity != nil {
-			return api.Refuse(api.NotAllowed, "", "join: another join was faster")
-		}
-		if err := pki.Save(l.pkiDir(), got.Authority, got.Identity); err != nil {
+		if err := free(); err != nil { // another join was faster
 			return err
 		}
-		l.identity = got.Identity
-		if err := l.open(); err != nil {
-			l.fatal = err
+		if err := l.enrolled(got); err != nil {
 			return err
 		}
-		var peers []view.NodeID
-		for _, p := range got.Peers {
-			n := api.Node{Node: p.Node, Name: p.Name}
-			if len(p.Addresses) == 2 {
-				n.Member, n.Config = p.Addresses[0], p.Addresses[1]
-			}
-			l.nodes, peers = append(l.nodes, n), append(peers, p.Node)
-		}
-		l.port.SetPeers(l.peers())
-		l.step(member.Join{Cluster: got.Identity.Name.Cluster, Addrs: l.addrs(), Peers: peers})
+		l.join()
 		return l.fatal
 	})
 }
@@ -199,16 +221,15 @@ func (l *Loop) Token(ctx context.Context, r api.TokenRequest) (api.TokenReply, e
 	if r.Uses == 0 {
 		r.Uses = 1
 	}
+	if r.Uses < 0 || r.Uses > view.NodesMax {
+		return api.TokenReply{}, api.Refuse(api.BadRequest, "", "make a join token for %d nodes: it can be for 1 to %d", r.Uses, view.NodesMax)
+	}
 	var addrs []netip.AddrPort
 	err := l.do(ctx, func() error {
 		if l.machine == nil {
 			return errNoCluster
 		}
-		for _, n := range l.nodes {
-			if a, err := netip.ParseAddrPort(n.Member); err == nil && len(addrs) < pki.TokenAddressesMax {
-				addrs = append(addrs, a)
-			}
-		}
+		addrs = l.doors()
 		return nil
 	})
 	if err != nil {
@@ -228,17 +249,41 @@ func (l *Loop) Token(ctx context.Context, r api.TokenRequest) (api.TokenReply, e
 	return api.TokenReply{Token: token.Text()}, nil
 }
 
+// doors lists where a joiner may ask, those first that are likely to answer: this node, the view, the others.
+func (l *Loop) doors() []netip.AddrPort {
+	v := l.status().View
+	rank := func(n api.Node) int {
+		_, in := v.Member(n.Node)
+		switch {
+		case n.Node == l.identity.Name.Node:
+			return 0
+		case in:
+			return 1
+		}
+		return 2
+	}
+	nodes := slices.SortedStableFunc(slices.Values(l.nodes), func(a, b api.Node) int { return cmp.Compare(rank(a), rank(b)) })
+	var list []netip.AddrPort
+	for _, n := range nodes {
+		if a, err := netip.ParseAddrPort(n.Member); err == nil && len(list) < pki.TokenAddressesMax {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // Leave implements api.Verbs.
 func (l *Loop) Leave(ctx context.Context, r api.LeaveRequest) (api.Status, error) {
 	err := l.do(ctx, func() error {
 		switch {
 		case l.machine == nil:
 			return errNoCluster
-		case r.Cancel:
-			l.away.closing, l.changed = false, true
+		case r.Cancel && l.away.closing:
+			l.away.closing, l.away.wanted, l.changed = false, false, true
 			l.step(member.Cancel{})
+		case r.Cancel: // too late, or there is none
 		default:
-			l.step(member.Stop{Force: r.Force})
+			l.leaveAtWill(r.Force)
 		}
 		return nil
 	})
@@ -246,15 +291,28 @@ func (l *Loop) Leave(ctx context.Context, r api.LeaveRequest) (api.Status, error
 		s, _ := l.Status(ctx)
 		return s, err
 	}
-	return l.until(ctx, func(s member.Status) bool { return s.Condition == view.Out || s.Condition == view.InView })
+	return l.until(ctx, func(s member.Status) bool {
+		return s.Condition == view.Out && !l.away.leaving || s.Condition == view.InView
+	})
 }
 
-// until waits for the machine to get somewhere, and returns the status then.
+// leaveAtWill takes this node out because a person wants it: it does not come back by itself.
+func (l *Loop) leaveAtWill(force bool) {
+	l.away.wanted, l.rejoin = true, time.Time{}
+	switch {
+	case l.status().Condition != view.Out:
+		l.step(member.Stop{Force: force})
+	case !l.away.leaving && l.out.IsZero():
+		l.out = time.Now().Add(sayGoodbye)
+	}
+}
+
+// until waits for the machine to get somewhere, and returns the status there.
 func (l *Loop) until(ctx context.Context, is func(member.Status) bool) (api.Status, error) {
-	ended := make(chan struct{})
+	ended := make(chan api.Status, 1)
 	err := l.do(ctx, func() error {
 		if is(l.status()) {
-			close(ended)
+			ended <- l.show()
 			return nil
 		}
 		l.waiting = append(l.waiting, waiter{is, ended})
@@ -264,10 +322,14 @@ func (l *Loop) until(ctx context.Context, is func(member.Status) bool) (api.Stat
 		return api.Status{}, err
 	}
 	select {
-	case <-ended:
+	case s := <-ended:
+		return s, nil
 	case <-ctx.Done():
+		l.post(func() {
+			l.waiting = slices.DeleteFunc(l.waiting, func(w waiter) bool { return w.ended == ended })
+		})
 		return api.Status{}, ctx.Err()
 	case <-l.done:
+		return api.Status{}, l.why()
 	}
-	return l.Status(ctx)
 }

@@ -32,6 +32,20 @@ func (s LeaseState) String() string {
 	return fmt.Sprintf("lease state %d", uint32(s))
 }
 
+// MarshalText gives the word of String, for JSON.
+func (s LeaseState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the word of String.
+func (s *LeaseState) UnmarshalText(b []byte) error {
+	for _, known := range []LeaseState{LeaseNone, LeaseJoining, LeaseRunning, LeaseFenced} {
+		if known.String() == string(b) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown lease state %q", b)
+}
+
 // Lease is until when this node's kernel may do I/O on guarded disks, by its own CLOCK_BOOTTIME.
 type Lease struct {
 	Deadline Tick       `json:"deadline"`

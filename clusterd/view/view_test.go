@@ -3,6 +3,7 @@
 package view
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -56,5 +57,22 @@ func TestEveryReasonHasWords(t *testing.T) {
 func TestFenceLevelsAreOrdered(t *testing.T) {
 	if !FenceReservation.AtLeast(FenceWire) || FenceBio.AtLeast(FenceWire) || FenceLevel("x").AtLeast(FenceNone) {
 		t.Error("fence levels are out of order")
+	}
+}
+
+func TestALeaseStateIsAWordInJSON(t *testing.T) {
+	for state, want := range map[LeaseState]string{LeaseNone: "none", LeaseJoining: "joining", LeaseRunning: "running", LeaseFenced: "fenced"} {
+		text, err := json.Marshal(Lease{State: state})
+		if err != nil || !strings.Contains(string(text), `"state":"`+want+`"`) {
+			t.Errorf("%v: %s, %v", state, text, err)
+		}
+		var back Lease
+		if err := json.Unmarshal(text, &back); err != nil || back.State != state {
+			t.Errorf("%s: read %v, %v", text, back.State, err)
+		}
+	}
+	var s LeaseState
+	if err := json.Unmarshal([]byte(`"open"`), &s); err == nil {
+		t.Error("a word that is no lease state was read")
 	}
 }
