@@ -61,7 +61,8 @@ func (l *Loop) Register(ctx context.Context, r api.RegisterRequest, send func(ap
 // cut are not back: configd would not find them.
 func (l *Loop) publish() {
 	s := l.now
-	if !l.changed || l.configd == nil || l.away.gone && (s.Condition == view.Joining || s.Condition == view.InView) {
+	placed := s.Incarnation != 0 && (s.Condition == view.Joining || s.Condition == view.InView)
+	if !l.changed || l.configd == nil || l.away.gone && placed {
 		return
 	}
 	l.changed = false

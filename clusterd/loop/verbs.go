@@ -151,10 +151,10 @@ func (l *Loop) Join(ctx context.Context, r api.JoinRequest) (api.Status, error) 
 			return api.Refuse(api.NotAllowed, "`plexus cluster join` without a token joins it again", "join: this node is already %v", l.identity.Name)
 		case !known && r.Token == "":
 			return api.Refuse(api.BadRequest, "make one on a member with `plexus cluster token`", "join: this node needs a join token")
-		case c == view.Out:
+		case c == view.Out && known:
 			attempt++
 			l.rejoin = time.Now() // not before the disks are drained
-		case c == view.Aborting:
+		case c != view.Joining:
 			attempt++
 		}
 		return nil
