@@ -46,6 +46,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "sim: %v\n", err)
 		return 1
 	}
+	fmt.Fprintln(stdout, t.Covered)
 	fmt.Fprintln(stdout, t)
 	if t.Violations > 0 {
 		return 1
@@ -107,7 +108,7 @@ func serial(o options, out io.Writer) totals {
 	for i := uint64(0); i < o.seeds; i += o.stride {
 		opt := o.of(o.first + i)
 		r := world.Run(opt)
-		t.add(totals{Seeds: 1, Steps: r.Steps})
+		t.add(totals{Seeds: 1, Steps: r.Steps, Covered: r.Coverage})
 		if r.Violation != "" {
 			t.Violations++
 			report(out, opt, r)
@@ -137,7 +138,7 @@ func trace(o options, out io.Writer) totals {
 	opt := o.of(o.first)
 	opt.Trace = true
 	r := world.Run(opt)
-	t := totals{Seeds: 1, Steps: r.Steps}
+	t := totals{Seeds: 1, Steps: r.Steps, Covered: r.Coverage}
 	if r.Violation != "" {
 		t.Violations = 1
 	}

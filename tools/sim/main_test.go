@@ -32,7 +32,7 @@ func TestBadFlagsAreNamed(t *testing.T) {
 func TestAViolationIsPassedOnWhole(t *testing.T) {
 	in := "faults: loss\n  a line\nviolation S1: two views\nrepeat: go run ./tools/sim -first 4\n1 seeds, 9 steps, 1 violations\n"
 	var seen []string
-	last := copyLines(strings.NewReader(in), func(s string) { seen = append(seen, s) })
+	_, last := copyLines(strings.NewReader(in), func(s string) { seen = append(seen, s) })
 	if len(seen) != 1 || strings.Count(seen[0], "\n") != 3 || !strings.HasPrefix(last, "1 seeds") {
 		t.Errorf("passed on %q, last %q", seen, last)
 	}

@@ -11,14 +11,18 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/plexus-cvm/plexus/tools/sim/world"
 )
 
-// totals is the last line of a run.
+// totals is the end of a run: what was covered, and the last line.
 type totals struct {
 	Seeds, Steps, Violations int
+	Covered                  world.Coverage
 }
 
 func (t *totals) add(u totals) {
+	t.Covered.Add(u.Covered)
 	t.Seeds, t.Steps, t.Violations = t.Seeds+u.Seeds, t.Steps+u.Steps, t.Violations+u.Violations
 }
 
@@ -57,7 +61,7 @@ func share(o options, stdout, stderr io.Writer) (totals, error) {
 			return totals{}, fmt.Errorf("share seeds: %w", err)
 		}
 		wait.Go(func() {
-			last := copyLines(pipe, func(s string) {
+			t, last := copyLines(pipe, func(s string) {
 				lock.Lock()
 				defer lock.Unlock()
 				fmt.Fprintln(stdout, s)
@@ -65,8 +69,7 @@ func share(o options, stdout, stderr io.Writer) (totals, error) {
 			err := cmd.Wait()
 			lock.Lock()
 			defer lock.Unlock()
-			t, ok := parseTotals(last)
-			if !ok {
+			if t.Seeds == 0 {
 				bad = fmt.Errorf("a process ended without its totals: %v: %s", err, last)
 			}
 			sum.add(t)
@@ -76,14 +79,20 @@ func share(o options, stdout, stderr io.Writer) (totals, error) {
 	return sum, bad
 }
 
-// copyLines passes on what a process says, a violation with its trace at once, and returns the last line.
-func copyLines(r io.Reader, print func(string)) string {
+// copyLines passes on what a process says, a violation with its trace at once, and returns its totals and the last line.
+func copyLines(r io.Reader, print func(string)) (sum totals, last string) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
-	last, block := "", []string{}
+	block := []string{}
 	for lines.Scan() {
 		last = lines.Text()
-		if _, ok := parseTotals(last); ok {
+		if t, ok := parseTotals(last); ok {
+			t.Covered = sum.Covered
+			sum = t
+			continue
+		}
+		if c, ok := world.ParseCoverage(last); ok {
+			sum.Covered = c
 			continue
 		}
 		block = append(block, last)
@@ -92,5 +101,5 @@ func copyLines(r io.Reader, print func(string)) string {
 			block = nil
 		}
 	}
-	return last
+	return sum, last
 }

@@ -19,7 +19,9 @@ type checker struct {
 	logs    []map[uint64]life   // by node: condemnations in its log
 	doomed  map[life]uint64     // condemnations seen in any log, lowest index
 	excused map[life]bool       // paused with its clock: no promise
-
+	homes   map[string]view.Home
+	writers map[string]life // S7: of each label and ballot
+	master  view.NodeID
 }
 
 // life is an incarnation of a node.
@@ -33,7 +35,7 @@ func (l life) String() string { return fmt.Sprintf("%d.%d", l.node, l.inc) }
 func newChecker(w *World) checker {
 	c := checker{
 		w: w, views: map[view.Seq]string{}, present: map[life]view.Seq{}, gone: map[life]view.Seq{},
-		doomed: map[life]uint64{}, excused: map[life]bool{},
+		doomed: map[life]uint64{}, excused: map[life]bool{}, homes: map[string]view.Home{}, writers: map[string]life{},
 	}
 	for range w.opt.Nodes + 1 {
 		c.logs = append(c.logs, map[uint64]life{})
@@ -85,6 +87,10 @@ func (c *checker) viewed(n *node, v view.View, index uint64) {
 		return
 	}
 	c.views[v.Seq] = s
+	if c.master != 0 && v.Master != c.master {
+		c.w.cover.TakeOvers++
+	}
+	c.master = v.Master
 	c.quorum(n, index, s)
 	for who, first := range c.present {
 		if first < v.Seq && !v.Has(who.node, who.inc) {
@@ -171,25 +177,30 @@ func (c *checker) granted(n *node, to view.NodeID, g member.Grant) {
 	}
 }
 
-// leased checks that nobody opens a gate for an incarnation that some view no longer has.
+// leased checks S5 with the gate open, and that nobody opens a gate for an incarnation that some view no longer has.
 func (c *checker) leased(n *node) {
 	who := life{n.id, n.kernel.gateInc}
 	if seq, ok := c.gone[who]; ok && n.kernel.open(who.inc) && !c.excused[who] {
 		c.w.violate("S2", "the gate of %v opens after view %d without it", who, seq)
 	}
+	c.running(n)
 }
 
 // paused excuses what a stopped clock lets through.
 func (c *checker) paused(n view.NodeID, inc view.Incarnation) { c.excused[life{n, inc}] = true }
 
-// submitted checks the hook's half of S2, and S9: what is written was written in this life.
+// submitted checks the hook's half of S2, and S9: what is written was written in this life; S7 for a label.
 func (c *checker) submitted(b *bio) {
 	n := c.w.nodes[b.node]
-	if b.passed >= b.deadline {
+	k := &n.kernel
+	if b.guarded && b.passed >= b.deadline {
 		c.w.violate("S2", "block %d of %d.%d passed the gate at %v, after %v", b.serial, b.node, b.inc, b.passed, b.deadline)
 	}
-	if b.inc != n.kernel.gateInc {
-		c.w.violate("S9", "block %d of the device of %d.%d is written in incarnation %d", b.serial, b.node, b.inc, n.kernel.gateInc)
+	if b.inc != k.gateInc {
+		c.w.violate("S9", "block %d of %d.%d is written in incarnation %d", b.serial, b.node, b.inc, k.gateInc)
+	}
+	if b.done != nil && !k.open(b.inc) {
+		c.w.violate("S7", "node %d writes the label of %s without a lease", b.node, b.label.Disk)
 	}
 }
 

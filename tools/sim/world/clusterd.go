@@ -12,17 +12,33 @@ import (
 
 const cluster = view.ClusterID("0123456789abcdef0123456789abcdef")
 
-// clusterd is the membership machine of a host with a daemon around it, and plays the part of configd in a join. It is
-// the machine's Env.
+// rejoinAfter is how long a node stays out at least after a leave that nobody asked for.
+const rejoinAfter = 300 * time.Millisecond
+
+// clusterd is the membership machine of a host with a daemon around it. It is the machine's Env.
 type clusterd struct {
-	n       *node
+	daemon
 	disk    member.Disk
 	machine *member.Machine
 	lives   uint64
-	wanted  bool   // this node is to be in the cluster
-	refused uint64 // told to the machine
+	starts  uint64 // of configds that have registered; on disk
 	ids     uint64
+	wanted  bool          // this node is to be in the cluster
 	voters  []view.NodeID // before the event under way
+
+	refused  uint64 // told to the machine
+	homes    map[string]view.Home
+	requests map[uint64]func(member.Reply)
+	calls    []*call
+	config   *registration // nil: no configd is connected
+	changed  bool          // it has to be told
+	holding  bool
+	closing  bool // a clean leave waits for the volumes
+	cut      bool // a leave cut the disks, and they are not back
+	backing  bool // they are on their way
+	status   member.Status
+	seen     view.Incarnation // of the latest configuration join told
+	seenIn   view.Seq
 }
 
 func (c *clusterd) start() {
@@ -33,37 +49,40 @@ func (c *clusterd) start() {
 		return
 	}
 	c.machine, c.refused = m, c.n.kernel.refused
-	c.finish()
-	if c.wanted {
-		c.n.later(c.n.w.between(50*time.Millisecond, 300*time.Millisecond), c.join)
-	}
-}
-
-// finish is the leave that a daemon completes when it starts over the remains of a former life.
-func (c *clusterd) finish() {
-	k := &c.n.kernel
-	k.setLease(view.Lease{State: view.LeaseFenced}, 0)
-	k.cut()
-	if k.dev != nil {
-		k.dev.dead = true
-	}
-	k.dev, k.held = nil, false
-}
-
-func (c *clusterd) kill() { c.machine = nil }
-
-func (c *clusterd) join() {
-	if c.machine == nil || c.machine.Status(c.n.clock.now()).Condition != view.Out {
+	c.homes, c.requests = map[string]view.Home{}, map[uint64]func(member.Reply){}
+	if len(c.n.kernel.fences) > 0 { // the leave that is to be finished first
+		c.n.kernel.setLease(view.Lease{State: view.LeaseFenced}, 0)
+		c.leave(c.join)
 		return
 	}
-	c.finish()
+	c.n.kernel.setLease(view.Lease{}, 0)
+	if c.wanted {
+		c.later(c.n.w.between(50*time.Millisecond, 300*time.Millisecond), c.join)
+	}
+}
+
+func (c *clusterd) kill() {
+	c.n.kernel.vols.released(&c.daemon)
+	for _, x := range c.calls {
+		x.end("clusterd hung up")
+	}
+	if c.config != nil {
+		c.n.config.later(time.Millisecond, c.n.config.hungUp)
+	}
+	*c = clusterd{daemon: c.daemon, disk: c.disk, lives: c.lives, starts: c.starts, ids: c.ids, wanted: c.wanted}
+}
+
+func (c *clusterd) join() {
+	if c.machine == nil || !c.wanted || c.machine.Status(c.n.clock.now()).Condition != view.Out {
+		return
+	}
 	var peers []view.NodeID
 	for _, o := range c.n.w.nodes[1:] {
 		peers = append(peers, o.id)
 	}
+	c.n.kernel.users = true
 	c.give(member.Join{Cluster: cluster, Peers: peers})
-	w := c.n.w
-	c.give(member.Disks{Reach: 3, InFlight: w.plan.term})
+	c.give(member.Disks{Reach: 3, InFlight: c.n.w.plan.term})
 }
 
 func (c *clusterd) found() {
@@ -75,8 +94,10 @@ func (c *clusterd) found() {
 		return
 	}
 	c.machine = m
+	c.homes, c.requests = map[string]view.Home{}, map[uint64]func(member.Reply){}
 	c.give(member.Disks{Reach: 3, InFlight: c.n.w.plan.term})
 	c.give(member.Init{Cluster: cluster, Self: member.Record{Name: "n1", Key: "k1"}})
+	c.n.config.start()
 }
 
 func (c *clusterd) enroll() {
@@ -86,6 +107,7 @@ func (c *clusterd) enroll() {
 	first.request(member.Enroll{Name: name, Key: "k" + name, Token: name})
 	c.wanted = true
 	c.start()
+	c.n.config.start()
 }
 
 func (c *clusterd) request(e member.Entry) {
@@ -94,15 +116,19 @@ func (c *clusterd) request(e member.Entry) {
 }
 
 func (c *clusterd) tick() {
+	if c.machine == nil {
+		return
+	}
 	if r := c.n.kernel.refused; r > c.refused {
 		c.refused = r
 		c.give(member.Refused{Count: r})
 	}
-	if c.n.awake() {
+	if c.awake() {
 		c.give(member.Tick{})
 	}
 	if c.machine != nil {
 		c.n.w.check.ticked(c.n)
+		c.finishClose()
 	}
 }
 
@@ -110,11 +136,9 @@ func (c *clusterd) receive(from view.NodeID, msg fmt.Stringer) {
 	c.give(member.Receive{From: from, Msg: msg.(member.Message)})
 }
 
-func (c *clusterd) joined(view.Incarnation, bool) {}
-
 // give hands an event to the machine and carries its actions out, with a crash in between where one is due.
 func (c *clusterd) give(e member.Event) {
-	if c.machine == nil {
+	if c.machine == nil || c.n.w.over {
 		return
 	}
 	c.n.w.step()
@@ -134,6 +158,12 @@ func (c *clusterd) give(e member.Event) {
 			c.n.w.violate("S6", "%v", err)
 		}
 	}
+	before := c.status
+	c.status = c.machine.Status(c.n.clock.now())
+	if before.Condition != c.status.Condition || before.Incarnation != c.status.Incarnation {
+		c.changed = true
+	}
+	c.publish()
 }
 
 // torn leaves what a crash in the middle of a write may leave: some entries, without what was to be written last.
@@ -148,7 +178,7 @@ func (c *clusterd) torn(p member.Persist) {
 
 // well says that this node is a member with its lease running and nothing held.
 func (c *clusterd) well() bool {
-	if c.machine == nil || !c.n.awake() {
+	if c.machine == nil || !c.awake() {
 		return false
 	}
 	s := c.machine.Status(c.n.clock.now())

@@ -13,6 +13,9 @@ type plan struct {
 	calm  bool // hosts crash one at a time, nothing else: L2 is checked
 	wire  bool // fence level wire, else bio
 	term  time.Duration
+	disks int           // shared ones
+	spare int           // of those, not in the group at first
+	think time.Duration // between two changes asked for, at most
 	kinds []kind
 	over  bool
 }
@@ -32,11 +35,11 @@ func (p plan) String() string {
 	if p.wire {
 		level = "wire"
 	}
-	return fmt.Sprintf("level %s, in-flight term %v: %s", level, p.term, strings.Join(words, " "))
+	return fmt.Sprintf("level %s, in-flight term %v, %d+%d disks, a change every %v: %s", level, p.term, p.disks-p.spare, p.spare, p.think, strings.Join(words, " "))
 }
 
 func (w *World) draw() plan {
-	p := plan{wire: w.chance(0.5)}
+	p := plan{wire: w.chance(0.5), disks: 2 + w.rng.IntN(disksMax-1), spare: 1, think: w.between(300*time.Millisecond, 3*time.Second)}
 	terms := []time.Duration{2 * wireTerm, 100 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second}
 	p.term = terms[w.rng.IntN(len(terms))]
 	if !p.wire && p.term == 2*wireTerm {
@@ -84,7 +87,28 @@ var kinds = []kind{
 		w.net.slow = w.between(0, 400*time.Millisecond)
 		w.later(func() { w.net.slow = 0 })
 	}},
-	{"kill", func(w *World) { w.someone().kill(w.between(50*time.Millisecond, 3*time.Second)) }},
+	{"kill", func(w *World) {
+		n, back := w.someone(), w.between(50*time.Millisecond, 3*time.Second)
+		n.kill(back, n.services...)
+	}},
+	{"kill-clusterd", func(w *World) {
+		n := w.someone()
+		n.kill(w.between(50*time.Millisecond, 3*time.Second), n.cluster)
+	}},
+	{"kill-configd", func(w *World) {
+		n := w.someone()
+		n.kill(w.between(50*time.Millisecond, 3*time.Second), n.config)
+	}},
+	{"kill-master", func(w *World) {
+		n := w.master()
+		n.kill(w.between(50*time.Millisecond, 3*time.Second), n.config)
+	}},
+	{"crash-master", func(w *World) { w.master().crashIn = 1 + w.rng.IntN(40) }},
+	{"busy", func(w *World) {
+		c := w.someone().config
+		c.busy = true
+		w.later(func() { c.busy = false })
+	}},
 	{"crash", func(w *World) { w.someone().crashIn = 1 + w.rng.IntN(40) }},
 	{"crash-all", func(w *World) {
 		if w.chance(0.3) {
@@ -93,7 +117,14 @@ var kinds = []kind{
 			}
 		}
 	}},
-	{"hang", func(w *World) { w.someone().hang(w.between(200*time.Millisecond, 10*time.Second)) }},
+	{"hang", func(w *World) {
+		n := w.someone()
+		n.hang(w.between(200*time.Millisecond, 10*time.Second), n.services...)
+	}},
+	{"hang-configd", func(w *World) {
+		n := w.someone()
+		n.hang(w.between(200*time.Millisecond, 10*time.Second), n.config)
+	}},
 	{"freeze", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 10*time.Second), false) }},
 	{"leader-frozen", func(w *World) {
 		n, d := w.leader(), w.between(200*time.Millisecond, 6*time.Second)
@@ -109,7 +140,7 @@ var kinds = []kind{
 		w.isolate(n, d)
 		n.cutPath(d)
 		if w.chance(0.5) {
-			n.hang(d)
+			n.hang(d, n.services...)
 		}
 	}},
 	{"stop-all", func(w *World) {
@@ -145,6 +176,14 @@ func (w *World) leader() *node {
 	return w.someone()
 }
 
+// master is the node that coordinates changes, else anyone.
+func (w *World) master() *node {
+	if n := w.check.master; n != 0 {
+		return w.nodes[n]
+	}
+	return w.someone()
+}
+
 // leaderDies crashes the leader's host if all are well: one at a time, so that a quorum stays up and connected.
 func (w *World) leaderDies() {
 	if w.whole() {
@@ -164,7 +203,10 @@ func (w *World) isolate(n *node, d time.Duration) {
 func (w *World) heal() {
 	w.net.heal()
 	for _, n := range w.nodes[1:] {
-		n.hung, n.crashIn, n.kernel.pathCut = 0, 0, 0
+		n.crashIn, n.kernel.pathCut, n.config.busy = 0, 0, false
+		for _, s := range n.services {
+			s.process().hung = 0
+		}
 		if n.still > 0 {
 			n.still = 0
 			if n.clock.paused {
@@ -173,6 +215,8 @@ func (w *World) heal() {
 			n.kernel.thawed()
 		}
 		n.boot()
-		n.restart()
+		for _, s := range n.services {
+			n.restart(s)
+		}
 	}
 }

@@ -10,18 +10,6 @@ import (
 	"github.com/plexus-cvm/plexus/clusterd/view"
 )
 
-// inboxMax bounds what waits for a daemon that gets no CPU; links drop the rest.
-const inboxMax = 500
-
-// service is a machine with its daemon, as its host sees it.
-type service interface {
-	start()                                     // the process begins
-	kill()                                      // and ends, without a word
-	tick()                                      // a heartbeat has passed
-	receive(from view.NodeID, msg fmt.Stringer) // a message from the same service elsewhere
-	joined(inc view.Incarnation, member bool)   // the membership of this host has changed
-}
-
 // node is a host: clock, kernel, services, and the faults it suffers.
 type node struct {
 	w        *World
@@ -29,32 +17,34 @@ type node struct {
 	clock    *clock
 	kernel   kernel
 	cluster  *clusterd
+	config   *configd
 	services []service
 
-	up       bool // the host
-	running  bool // the daemons
-	hung     int  // faults that keep the daemons from the CPU
-	still    int  // faults that keep the whole host still
-	boots    int
-	crashIn  int // actions until the host dies; zero: it does not
-	inbox    []func()
-	inboxDue bool
+	up      bool // the host
+	still   int  // faults that keep the whole host still
+	crashIn int  // actions until the host dies; zero: it does not
 }
 
 func newNode(w *World, id view.NodeID) *node {
-	n := &node{w: w, id: id, clock: newClock(w), up: true, running: true}
-	n.kernel = kernel{n: n}
-	n.cluster = &clusterd{n: n}
-	n.services = []service{n.cluster}
+	n := &node{w: w, id: id, clock: newClock(w), up: true}
+	n.kernel = newKernel(n)
+	n.cluster = &clusterd{daemon: daemon{n: n}}
+	n.config = &configd{daemon: daemon{n: n}}
+	n.services = []service{n.cluster, n.config}
+	for _, s := range n.services {
+		s.process().begin()
+	}
 	return n
 }
 
 func (n *node) condition() string {
-	return fmt.Sprintf("up %v running %v hung %d still %d", n.up, n.running, n.hung, n.still)
+	s := fmt.Sprintf("up %v still %d", n.up, n.still)
+	for i, name := range []string{"clusterd", "configd"} {
+		p := n.services[i].process()
+		s += fmt.Sprintf(", %s running %v hung %d", name, p.running, p.hung)
+	}
+	return s
 }
-
-// awake reports whether the daemons can do anything now.
-func (n *node) awake() bool { return n.up && n.running && n.hung == 0 && n.still == 0 }
 
 // every calls do at a period of this host's life, whether or not it can act; do looks for itself.
 func (n *node) every(d time.Duration, do func()) {
@@ -67,16 +57,17 @@ func (n *node) repeat(d time.Duration, do func()) {
 }
 
 func (n *node) tick() {
-	if !n.awake() {
-		return
-	}
-	if len(n.inbox) > 0 && n.w.chance(0.3) {
-		n.w.after(time.Millisecond, n.drainInbox) // which of its sources a daemon looks at first is not settled
-	} else {
-		n.drainInbox()
-	}
 	for _, s := range n.services {
-		if n.awake() {
+		p := s.process()
+		if !p.awake() {
+			continue
+		}
+		if len(p.inbox) > 0 && n.w.chance(0.3) {
+			n.w.after(time.Millisecond, p.drain) // which of its sources a daemon looks at first is not settled
+		} else {
+			p.drain()
+		}
+		if p.awake() {
 			s.tick()
 		}
 	}
@@ -84,38 +75,9 @@ func (n *node) tick() {
 
 // deliver hands a message to a service, at once or when the daemon runs again.
 func (n *node) deliver(service int, from view.NodeID, msg fmt.Stringer) {
-	n.soon(func() { n.services[service].receive(from, msg) })
-}
-
-// soon does something in the daemons, in order, when they can.
-func (n *node) soon(do func()) {
-	if !n.up || !n.running {
-		return
-	}
-	if n.awake() && len(n.inbox) == 0 {
-		do()
-		return
-	}
-	if len(n.inbox) < inboxMax {
-		n.inbox = append(n.inbox, do)
-	}
-}
-
-// later does something in the daemons after a while, unless their process has ended by then.
-func (n *node) later(d time.Duration, do func()) {
-	boot := n.boots
-	n.w.after(d, func() {
-		if n.boots == boot {
-			n.soon(do)
-		}
-	})
-}
-
-func (n *node) drainInbox() {
-	for len(n.inbox) > 0 && n.awake() {
-		do := n.inbox[0]
-		n.inbox = n.inbox[1:]
-		do()
+	s := n.services[service]
+	if len(s.process().inbox) < inboxMax {
+		s.process().soon(func() { s.receive(from, msg) })
 	}
 }
 
@@ -131,14 +93,16 @@ func (n *node) acted() bool {
 	return true
 }
 
-// kill ends the daemons; they are started again after a while. The kernel goes on.
-func (n *node) kill(back time.Duration) {
-	if !n.up || !n.running {
-		return
+// kill ends daemons; they are started again after a while. The kernel goes on.
+func (n *node) kill(back time.Duration, which ...service) {
+	for _, s := range which {
+		if n.up && s.process().running {
+			n.w.note(n.id, "daemon %T killed", s)
+			s.kill()
+			s.process().end()
+			n.w.after(back, func() { n.restart(s) })
+		}
 	}
-	n.w.note(n.id, "daemon killed")
-	n.end()
-	n.w.after(back, n.restart)
 }
 
 // crash ends the host; it boots after a while with what is on its disk.
@@ -147,17 +111,16 @@ func (n *node) crash() {
 		return
 	}
 	n.w.note(n.id, "host crashes")
-	n.end()
+	n.crashIn = 0
+	for _, s := range n.services {
+		if s.process().running {
+			s.kill()
+			s.process().end()
+		}
+	}
 	n.up = false
 	n.kernel.lost()
 	n.w.after(n.w.between(2*time.Second, 8*time.Second), n.boot)
-}
-
-func (n *node) end() {
-	n.running, n.boots, n.crashIn, n.inbox = false, n.boots+1, 0, nil
-	for _, s := range n.services {
-		s.kill()
-	}
 }
 
 func (n *node) boot() {
@@ -167,25 +130,32 @@ func (n *node) boot() {
 	n.up = true
 	n.clock.boot()
 	n.w.note(n.id, "host boots")
-	n.restart()
+	for _, s := range n.services {
+		n.restart(s)
+	}
 }
 
-func (n *node) restart() {
-	if !n.up || n.running {
-		return
-	}
-	n.running = true
-	n.w.note(n.id, "daemon starts")
-	for _, s := range n.services {
+// restart begins a daemon anew once nothing of its former life is under way in the kernel.
+func (n *node) restart(s service) {
+	switch {
+	case !n.up || s.process().running:
+	case s == n.config && n.kernel.labels > 0:
+		n.w.after(20*time.Millisecond, func() { n.restart(s) })
+	default:
+		n.w.note(n.id, "daemon %T starts", s)
+		s.process().begin()
 		s.start()
 	}
 }
 
-// hang keeps the daemons from the CPU for a while.
-func (n *node) hang(d time.Duration) {
-	n.w.note(n.id, "daemon hangs for %v", d)
-	n.hung++
-	n.w.after(d, func() { n.hung = max(0, n.hung-1) })
+// hang keeps daemons from the CPU for a while.
+func (n *node) hang(d time.Duration, which ...service) {
+	for _, s := range which {
+		p := s.process()
+		n.w.note(n.id, "daemon %T hangs for %v", s, d)
+		p.hung++
+		n.w.after(d, func() { p.hung = max(0, p.hung-1) })
+	}
 }
 
 // freeze lets the host stand still; with its clock it is a pause.
@@ -227,10 +197,10 @@ func (n *node) enroll() { n.cluster.enroll() }
 
 // stop asks for a clean leave, or by force for an abort; the node comes back by itself.
 func (n *node) stop(force bool) {
-	n.soon(func() { n.cluster.give(member.Stop{Force: force}) })
+	n.cluster.soon(func() { n.cluster.give(member.Stop{Force: force}) })
 }
 
 // fail lets the local configuration fail to follow the cluster.
 func (n *node) fail() {
-	n.soon(func() { n.cluster.give(member.Failed{Reason: view.ReasonReconfiguration}) })
+	n.cluster.soon(func() { n.cluster.give(member.Failed{Reason: view.ReasonReconfiguration}) })
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/plexus-cvm/plexus/clusterd/view"
+	"github.com/plexus-cvm/plexus/configd/txn"
+	"github.com/plexus-cvm/plexus/dm"
 )
 
 // Options are what a run is repeated by.
@@ -31,6 +33,36 @@ type Result struct {
 	Faults    string // what was drawn
 	Tail      []string
 	Hash      string // of all lines, with Trace
+	Coverage  Coverage
+}
+
+// Coverage says how much has happened in a run.
+type Coverage struct {
+	Commits   int // versions of the group
+	Aborts    int // changes called off after they were proposed
+	TakeOvers int // views with another master
+	Leaves    int // nodes that left at once
+	GaveUp    int // of those, ordered by configd
+	Refused   int // changes that clients were refused
+	Labels    int // writes on labels
+}
+
+// Add adds what happened in another run.
+func (c *Coverage) Add(o Coverage) {
+	c.Commits, c.Aborts, c.TakeOvers = c.Commits+o.Commits, c.Aborts+o.Aborts, c.TakeOvers+o.TakeOvers
+	c.Leaves, c.GaveUp, c.Refused, c.Labels = c.Leaves+o.Leaves, c.GaveUp+o.GaveUp, c.Refused+o.Refused, c.Labels+o.Labels
+}
+
+const coverageForm = "covered: %d commits, %d aborts, %d refusals, %d take-overs, %d leaves (%d by configd), %d label writes"
+
+func (c Coverage) String() string {
+	return fmt.Sprintf(coverageForm, c.Commits, c.Aborts, c.Refused, c.TakeOvers, c.Leaves, c.GaveUp, c.Labels)
+}
+
+// ParseCoverage reads what String prints.
+func ParseCoverage(s string) (c Coverage, ok bool) {
+	n, err := fmt.Sscanf(s, coverageForm, &c.Commits, &c.Aborts, &c.Refused, &c.TakeOvers, &c.Leaves, &c.GaveUp, &c.Labels)
+	return c, err == nil && n == 7
 }
 
 const (
@@ -54,8 +86,13 @@ type World struct {
 	plan  plan
 	nodes []*node // index 0 is nobody
 	net   network
-	disk  disk
+	disks disks
 	check checker
+
+	clients clients
+	history history
+	cover   Coverage
+	aborted map[view.Ballot]bool
 
 	violation string
 	over      bool // nothing more is to happen
@@ -104,7 +141,14 @@ func Run(opt Options) (res Result) {
 }
 
 func (w *World) result() Result {
-	r := Result{Steps: w.steps, Violation: w.violation, Faults: w.plan.String()}
+	r := Result{Steps: w.steps, Violation: w.violation, Faults: w.plan.String(), Coverage: w.cover}
+	r.Coverage.Commits = len(w.history.versions[theGroup])
+	r.Coverage.Aborts = len(w.aborted)
+	for _, q := range w.clients.all {
+		if q.ended && q.answer.Outcome == txn.Refused {
+			r.Coverage.Refused++
+		}
+	}
 	for _, l := range w.tail {
 		r.Tail = append(r.Tail, l.String())
 	}
@@ -116,13 +160,15 @@ func (w *World) result() Result {
 
 // live is the whole story: set up, faults, heal.
 func (w *World) live() {
-	w.net, w.disk, w.check = newNetwork(w), disk{w: w}, newChecker(w)
+	w.net, w.disks, w.check = newNetwork(w), w.newDisks(), newChecker(w)
+	w.clients, w.history, w.aborted = newClients(w), newHistory(w), map[view.Ballot]bool{}
 	for i := range w.opt.Nodes + 1 {
 		w.nodes = append(w.nodes, newNode(w, view.NodeID(i)))
 	}
 	w.setUp()
 	w.note(0, "faults begin: %v", w.plan)
 	w.after(w.between(0, time.Second), w.fault)
+	w.after(w.between(0, time.Second), w.clients.next)
 	w.runUntil(w.now+w.between(faultsFor/4, faultsFor), nil)
 	w.plan.over = true
 	w.heal()
@@ -140,6 +186,8 @@ func (w *World) setUp() {
 		n.writer()
 	}
 	w.runUntil(w.now+2*time.Second, nil)
+	w.clients.found()
+	w.runUntil(w.now+time.Second, nil)
 	for _, n := range w.nodes[2:] {
 		n.enroll()
 	}
@@ -168,7 +216,7 @@ func (w *World) runUntil(end time.Duration, done func() bool) bool {
 func (w *World) whole() bool {
 	var seq view.Seq
 	for _, n := range w.nodes[1:] {
-		if !n.cluster.well() {
+		if !n.cluster.well() || !n.config.well() {
 			return false
 		}
 		s := n.cluster.machine.View()
@@ -178,7 +226,7 @@ func (w *World) whole() bool {
 		}
 		seq = s.Seq
 	}
-	return true
+	return seq != 0 && w.history.latest(theGroup) > 0 && len(w.clients.waiting) == 0
 }
 
 func (w *World) describe() string {
@@ -188,7 +236,16 @@ func (w *World) describe() string {
 		if m := n.cluster.machine; m != nil {
 			fmt.Fprintf(&b, "%v", m.Status(n.clock.now()))
 		}
+		fmt.Fprintf(&b, "\n    disks cut %v gone %v, configd registered %v", n.cluster.cut, n.kernel.gone, n.cluster.config != nil)
+		if m := n.config.machine; m != nil {
+			fmt.Fprintf(&b, "\n    %v", m.Status())
+		}
+		states, _ := dm.Observe(n.kernel.vols, func(i dm.Info) bool { return true })
+		for _, s := range states {
+			fmt.Fprintf(&b, "\n    device %s suspended %v inactive %v", s.Name, s.Suspended, s.HasInactive)
+		}
 	}
+	fmt.Fprintf(&b, "\n  clients wait for %d answers", len(w.clients.waiting))
 	return b.String()
 }
 
