@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/plexus-cvm/plexus/clusterd/view"
+	"github.com/plexus-cvm/plexus/configd/config"
 	"github.com/plexus-cvm/plexus/configd/label"
 )
 
@@ -81,7 +82,7 @@ func (m *Machine) allLabels() []label.Copy {
 		for _, n := range slices.Sorted(maps.Keys(m.lead.peers)) {
 			for _, c := range m.lead.peers[n].join.Labels {
 				if _, ok := all[c.Header.Disk]; !ok {
-					all[c.Header.Disk] = c
+					all[c.Header.Disk] = m.withTexts(c)
 				}
 			}
 		}
@@ -94,6 +95,20 @@ func (m *Machine) allLabels() []label.Copy {
 		list = append(list, all[id])
 	}
 	return list
+}
+
+// withTexts gives a label that another node has told of the texts that are known here. A slot whose text is not known
+// must not be taken for one that holds it.
+func (m *Machine) withTexts(c label.Copy) label.Copy {
+	for i := range c.Slots {
+		s := &c.Slots[i]
+		if body, ok := m.findText(s.Hash); ok {
+			s.Text = []byte(body)
+		} else {
+			s.Hash = ""
+		}
+	}
+	return c
 }
 
 // kept returns the texts of the group that this node has in memory.
@@ -150,6 +165,11 @@ func (m *Machine) findText(hash string) (string, bool) {
 			if t != nil && t.hash == hash {
 				return t.body, true
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.fetched)) {
+		if body := m.fetched[id]; config.Hash([]byte(body)) == hash {
+			return body, true
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.scan.disks)) {

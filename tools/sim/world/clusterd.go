@@ -50,6 +50,7 @@ func (c *clusterd) start() {
 	}
 	c.machine, c.refused = m, c.n.kernel.refused
 	c.homes, c.requests = map[string]view.Home{}, map[uint64]func(member.Reply){}
+	c.cut = c.n.kernel.gone
 	if len(c.n.kernel.fences) > 0 { // the leave that is to be finished first
 		c.n.kernel.setLease(view.Lease{State: view.LeaseFenced}, 0)
 		c.leave(c.join)

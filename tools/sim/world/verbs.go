@@ -87,8 +87,9 @@ func (c *clusterd) publish() {
 	if idle {
 		c.n.config.within(2*time.Millisecond, func() {
 			u := reg.newest
-			reg.newest = nil
-			c.n.config.update(*u)
+			if reg.newest = nil; c.n.config.life == reg.life { // else it hears nothing of an old connection
+				c.n.config.update(*u)
+			}
 		})
 	}
 }
