@@ -39,6 +39,7 @@ func (m *Machine) errand(from view.NodeID, i Inscribe) {
 	case !m.mayWrite():
 		m.inscribed(from, i, "no lease to write under")
 	case !m.reaches(i.Disk):
+		m.lookAgain()
 		m.inscribed(from, i, "this node does not reach the disk")
 	default:
 		m.wrote[i.Disk] = i.Ballot

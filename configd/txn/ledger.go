@@ -216,6 +216,7 @@ func (m *Machine) write(l *ledger, e *entry) {
 	switch {
 	case !e.found || !ok:
 		e.bad = "no member reaches it"
+		m.lookAgain()
 	case err != nil:
 		e.bad = err.Error()
 	case w != m.place.Node:

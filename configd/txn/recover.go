@@ -45,7 +45,7 @@ func (m *Machine) recoverNow(l *ledger) {
 	}
 	l.seen = max(l.seen, choice.Next-1, m.seenBy(l.g))
 	t := &text{hash: choice.Hash, parent: choice.Parent, body: string(choice.Text), group: choice.Group}
-	l.recover, l.fetch = false, ""
+	l.recover, l.fetch, l.why = false, "", "not decided yet"
 	m.begun(l, &job{ballot: m.ballot(l.g.shared), base: m.parentOf(t), next: t, headers: true, first: true})
 }
 

@@ -2,12 +2,15 @@
 
 package txn
 
+import "github.com/plexus-cvm/plexus/clusterd/view"
+
 // scan is what was read of the disks last. Whoever needs to know how they are now waits for a scan that began after it asked.
 type scan struct {
 	op    Op
-	begun uint64 // scans begun
-	done  uint64 // the latest that has ended
-	need  uint64 // the latest that somebody waits for
+	begun uint64    // scans begun
+	done  uint64    // the latest that has ended
+	need  uint64    // the latest that somebody waits for
+	again view.Tick // not before: the next one for a disk that was not there
 	disks map[string]Disk
 	open  []Open
 	names []string
@@ -17,6 +20,14 @@ type scan struct {
 func (m *Machine) wantScan() uint64 {
 	m.scan.need = max(m.scan.need, m.scan.begun+1)
 	return m.scan.need
+}
+
+// lookAgain has the disks read for one that is to be written and was not there, now and then.
+func (m *Machine) lookAgain() {
+	if m.now >= m.scan.again {
+		m.scan.again = m.now.Add(recoverRetries * m.opt.Times.Retry)
+		m.wantScan()
+	}
 }
 
 // runScan begins a scan that somebody waits for. It does not begin while this node writes labels for a master: what is
