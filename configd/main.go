@@ -46,7 +46,7 @@ func start(h daemon.Host) (daemon.Loop, http.Handler, func(), error) {
 	}
 	l := loop.New(loop.Config{
 		Settings: h.Settings, PKI: filepath.Join(h.State, "pki"), PID: os.Getpid(), Start: first, Homes: homes,
-		Host: disk.System(), Kernel: control, Gate: func() (bpf.Gate, error) { return adopt(h.Pins) },
+		Host: disk.System(), Kernel: control, Gate: func() (bpf.Gate, error) { return adopt(h.Pins) }, Diskseq: bpf.Diskseq,
 		Clusterd: member.Dial(filepath.Join(h.Run, filepath.Base(member.Socket))), Log: h.Log, Beat: daemon.Beat,
 	})
 	return l, api.Handler(l), func() { _ = control.Close() }, nil

@@ -30,6 +30,11 @@ func (l *Loop) CreateGroup(ctx context.Context, r api.GroupCreate) (api.Change, 
 	if err != nil {
 		return api.Change{}, err
 	}
+	giveBack, err := l.own(ctx)
+	if err != nil {
+		return api.Change{}, err
+	}
+	defer giveBack()
 	for _, arg := range r.Disks {
 		d, err := l.groupDisk(arg)
 		if err != nil {
@@ -44,6 +49,9 @@ func (l *Loop) CreateVolume(ctx context.Context, r api.VolumeCreate) (api.Change
 	g, err := l.group(ctx, r.Group)
 	if err != nil {
 		return api.Change{}, err
+	}
+	if r.Unit%512 != 0 {
+		return api.Change{}, member.Refuse(member.BadRequest, "", "create volume %s: a stripe unit of %d bytes is not a whole number of sectors of 512", r.Name, r.Unit)
 	}
 	return l.change(ctx, g, config.CreateVolume{
 		Name: r.Name, ID: newID(), Layout: r.Layout, Columns: r.Columns, Unit: config.Sectors(r.Unit / 512), Size: r.Size, Disks: r.Disks,
@@ -80,6 +88,9 @@ func (l *Loop) withVolume(ctx context.Context, group, name string) (txn.GroupSta
 // change tries a change out, and unless that is all that was asked, lets the machine make it.
 func (l *Loop) change(ctx context.Context, g txn.GroupStatus, c config.Change, dry bool) (api.Change, error) {
 	var base config.Group
+	if _, founds := c.(config.CreateGroup); !founds && g.Config == nil {
+		return api.Change{}, member.Refuse(member.NotAllowed, "`plexus dg list` and `plexus cluster status` say how it stands", "%v: group %s is disabled: %s", c, g.Name, g.Trouble)
+	}
 	if g.Config != nil {
 		base = *g.Config
 	}

@@ -23,6 +23,8 @@ import (
 const (
 	laneScan     = "scan"
 	laneClusterd = "clusterd"
+	laneUnload   = "unload"
+	laneHomes    = "homes" // of private groups: one file
 )
 
 func laneDisk(id string) string  { return "disk " + id }
@@ -66,10 +68,14 @@ func (l *Loop) write(a txn.Write, lease view.Lease) error {
 }
 
 func (l env) PutHome(a txn.PutHome) {
-	l.lanes.run(laneGroup("home "+a.Record.GroupID), func() {
+	lane := laneHomes
+	if a.Shared {
+		lane = laneGroup("home " + a.Record.GroupID)
+	}
+	l.lanes.run(lane, func() {
 		e := txn.HomePut{Op: a.Op}
 		if a.Shared {
-			r, err := l.cfg.Clusterd.PutHome(context.Background(), member.HomeRequest{Expect: a.Expect, Record: a.Record})
+			r, err := l.cfg.Clusterd.PutHome(l.running, member.HomeRequest{Expect: a.Expect, Record: a.Record})
 			e.Ok, e.Current, e.Err = r.Done, r.Current, text(err)
 		} else {
 			e.Ok, e.Current, e.Err = l.putPrivate(a)
@@ -159,7 +165,7 @@ func (l env) Fail(a txn.Fail) {
 // tell says something to clusterd, in order, and again until it is heard: clusterd decides what becomes of this node.
 func (l *Loop) tell(what string, f func(context.Context) error) {
 	l.lanes.run(laneClusterd, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(l.running, time.Minute)
 		defer cancel()
 		for {
 			err := f(ctx)
@@ -169,7 +175,7 @@ func (l *Loop) tell(what string, f func(context.Context) error) {
 			l.log.Warn("clusterd not told", "what", what, "error", err)
 			select {
 			case <-time.After(knockEvery):
-			case <-l.done:
+			case <-ctx.Done():
 				return
 			}
 		}

@@ -3,7 +3,6 @@
 package loop
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,10 +41,16 @@ func (x *indexes) get(group string) (uint32, error) {
 	return 0, fmt.Errorf("guard group %s: %d shared groups are imported, no more are possible", group, bpf.GroupSelfTest)
 }
 
-func (x *indexes) drop(group string) {
+// learn keeps the place that an earlier configd has given to a group.
+func (x *indexes) learn(group string, index uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.of, group)
+	for other, i := range x.of {
+		if other == group || i == index {
+			return
+		}
+	}
+	x.of[group] = index
 }
 
 // openGate returns the gate that clusterd has loaded. The first time it tries it out: what it was not seen to refuse it
@@ -58,12 +63,45 @@ func (l *Loop) openGate() (bpf.Gate, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open the gate: %w; shared groups need it, and plexus-clusterd loads it", err)
 		}
+		if err := l.learnIndexes(g); err != nil {
+			return nil, err
+		}
 		l.gate = g
 		for _, f := range l.proven.test(g) {
 			l.log.Info("gate", "hook", f.Name, "refuses", f.Answer, "seen", f.Detail)
 		}
 	}
 	return l.gate, nil
+}
+
+// learnIndexes finds out which place each group has in a gate that was there before: if another group took it, what is no
+// longer its own would be taken out of the gate, and that would be disks in use.
+func (l *Loop) learnIndexes(g bpf.Gate) error {
+	guards, err := g.Guards()
+	if err != nil {
+		return fmt.Errorf("read what is guarded: %w", err)
+	}
+	list, err := l.cfg.Kernel.List()
+	if err != nil {
+		return fmt.Errorf("read what is guarded: %w", err)
+	}
+	names := map[bpf.Dev]string{}
+	for _, e := range list {
+		names[bpf.Dev{Major: e.Dev.Major, Minor: e.Dev.Minor}] = e.Name
+	}
+	for _, d := range guards {
+		group := l.seen.groupOf(d)
+		if d.Volume {
+			if info, err := l.cfg.Kernel.Info(names[d.Dev]); err == nil {
+				id, _ := parseUUID(info.UUID)
+				group = id.group
+			}
+		}
+		if group != "" {
+			l.groups.learn(group, d.Group)
+		}
+	}
+	return nil
 }
 
 // guard puts disks under the gate, and the portals behind which they are.
@@ -112,7 +150,7 @@ func (l *Loop) guardVolumes(c config.Group, s side) error {
 	}
 	for _, d := range have {
 		dev := bpf.Dev{Major: d.Dev.Major, Minor: d.Dev.Minor}
-		seq, err := bpf.Diskseq(dev)
+		seq, err := l.cfg.Diskseq(dev)
 		if err != nil {
 			return fmt.Errorf("guard volume %s: %w", d.Name, err)
 		}
@@ -212,6 +250,6 @@ func (l *Loop) hand(start uint64, inc view.Incarnation, f txn.Fence) (holding bo
 	if want := l.cfg.Settings.FenceLevel; want != "" && !set.Level.AtLeast(want) {
 		return false, fmt.Errorf("import group %s: fence level %s is wanted, %s is proven here; see `plexus doctor`", f.Name, want, set.Level)
 	}
-	r, err := l.cfg.Clusterd.PutFence(context.Background(), member.FenceRequest{Start: start, Set: set, Drop: len(f.Disks) == 0})
+	r, err := l.cfg.Clusterd.PutFence(l.running, member.FenceRequest{Start: start, Set: set, Drop: len(f.Disks) == 0})
 	return r.Holding, err
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Host     disk.Host    // where disks are found
 	Kernel   dm.Kernel    // device-mapper
 	Gate     func() (bpf.Gate, error)
+	Diskseq  func(bpf.Dev) (uint64, error) // of a device of device-mapper
 	Clusterd member.Verbs
 	Log      *slog.Logger
 	Beat     func() // feeds the watchdog; called from the loop alone
@@ -50,21 +51,26 @@ type Loop struct {
 	done  chan struct{}
 	fatal error
 
+	running context.Context // ends with Run: nobody waits for clusterd any longer
+	beside  sync.WaitGroup
+	hangUp  context.CancelFunc // ends the registration; a new one begins
+
 	machine *txn.Machine
 	lanes   *lanes
 	timer   *time.Timer
 	answers map[uint64]chan<- txn.Answer
 	request uint64
 
-	port   *peer.Port
-	place  member.Update // the latest
-	gateMu sync.Mutex
-	gate   bpf.Gate // nil until it was needed
-	seen   seen     // what the lanes know of disks
-	tables tables
-	groups indexes
-	proven proof
-	closed bool // the unload of a clean leave is under way
+	port      *peer.Port
+	place     member.Update // the latest
+	gateMu    sync.Mutex
+	gate      bpf.Gate // nil until it was needed
+	seen      seen     // what the lanes know of disks
+	tables    tables
+	groups    indexes
+	proven    proof
+	ownership chan struct{} // of one place: held by whoever changes which disks are ours
+	unloads   unloading
 }
 
 // New returns the loop of this node.
@@ -75,7 +81,7 @@ func New(cfg Config) *Loop {
 		machine: txn.New(txn.Options{
 			Start: cfg.Start, Homes: cfg.Homes.List(), Protocol: txn.ProtocolNow, Times: txn.TimesFrom(cfg.Settings.Times()),
 		}),
-		groups: indexes{of: map[string]uint32{}},
+		groups: indexes{of: map[string]uint32{}}, ownership: make(chan struct{}, 1), hangUp: func() {},
 	}
 	l.tables = tables{kernel: cfg.Kernel, prepared: map[string]dm.Plan{}, find: l.seen.number}
 	return l
@@ -84,15 +90,15 @@ func New(cfg Config) *Loop {
 // Run serves until ctx ends. What is under way in the lanes is waited for.
 func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var beside sync.WaitGroup
-	beside.Go(func() { l.register(ctx) })
+	l.running = ctx
+	l.beside.Go(func() { l.register(ctx) })
 	defer func() {
 		cancel()
 		if l.port != nil {
 			l.port.Close()
 		}
 		close(l.done)
-		beside.Wait()
+		l.beside.Wait()
 		l.lanes.wait()
 	}()
 	beat := time.NewTicker(beatEvery)
@@ -162,11 +168,14 @@ func (l *Loop) event(e txn.Event) { l.post(func() { l.step(e) }) }
 func (l *Loop) register(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
-		err := l.cfg.Clusterd.Register(ctx, member.RegisterRequest{PID: l.cfg.PID}, func(u member.Update) error {
+		registered, hangUp := context.WithCancel(ctx)
+		l.post(func() { l.hangUp = hangUp })
+		err := l.cfg.Clusterd.Register(registered, member.RegisterRequest{PID: l.cfg.PID}, func(u member.Update) error {
 			said = ""
 			l.post(func() { l.update(u) })
 			return nil
 		})
+		hangUp()
 		if ctx.Err() != nil {
 			return
 		}
@@ -184,6 +193,9 @@ func (l *Loop) register(ctx context.Context) {
 
 // update takes up what clusterd says of this node's place.
 func (l *Loop) update(u member.Update) {
+	if u.Start != l.place.Start || u.Self.Inc != l.place.Self.Inc {
+		l.unloads.taken = false
+	}
 	l.place = u
 	if u.Cluster != "" {
 		if err := l.open(u); err != nil {
@@ -226,13 +238,13 @@ func (l *Loop) open(u member.Update) error {
 		return err
 	}
 	l.port = port
-	go func() {
+	l.beside.Go(func() {
 		for e := range port.Events() {
 			if r, ok := e.(peer.Received); ok && r.Kind == txnKind {
 				l.receive(r)
 			}
 		}
-	}()
+	})
 	return nil
 }
 

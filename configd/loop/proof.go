@@ -20,6 +20,7 @@ type tester interface {
 
 // proof is what the gate of this node was seen to refuse. Safe for concurrent use.
 type proof struct {
+	testing  sync.Mutex // one test at a time
 	mu       sync.Mutex
 	findings []bpf.Finding
 }
@@ -32,6 +33,8 @@ func (p *proof) test(g bpf.Gate) []bpf.Finding {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), selfTestTimeout)
 	defer cancel()
+	p.testing.Lock()
+	defer p.testing.Unlock()
 	found := t.SelfTest(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/plexus-cvm/plexus/bpf"
 	"github.com/plexus-cvm/plexus/clusterd/view"
 	"github.com/plexus-cvm/plexus/configd/disk"
 	"github.com/plexus-cvm/plexus/configd/txn"
@@ -17,8 +18,9 @@ import (
 
 // seen is which disk carried which label when the disks were read last. Safe for concurrent use.
 type seen struct {
-	mu    sync.Mutex
-	disks map[string]disk.Disk // by label id
+	mu     sync.Mutex
+	disks  map[string]disk.Disk // by label id
+	groups map[string]string    // ids of the groups that the labels name, by label id
 }
 
 func (s *seen) disk(id string) (disk.Disk, bool) {
@@ -40,18 +42,18 @@ func (l *Loop) scan(op txn.Op, inc view.Incarnation) txn.Scanned {
 	if err != nil {
 		l.log.Error("disks not read", "error", err)
 	}
-	disks := map[string]disk.Disk{}
+	disks, groups := map[string]disk.Disk{}, map[string]string{}
 	for _, f := range found {
 		if f.Err != nil {
 			l.log.Debug("no label", "disk", f.Disk.Name, "error", f.Err)
 			continue
 		}
 		id := f.Label.Header.Disk
-		disks[id] = f.Disk
+		disks[id], groups[id] = f.Disk, f.Label.Header.Group
 		e.Disks = append(e.Disks, txn.Disk{ID: id, Label: f.Label})
 	}
 	l.seen.mu.Lock()
-	l.seen.disks = disks
+	l.seen.disks, l.seen.groups = disks, groups
 	l.seen.mu.Unlock()
 	l.scanDevices(&e, inc)
 	return e
@@ -104,4 +106,16 @@ func (s *seen) all() []disk.Disk {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.disks))
+}
+
+// groupOf returns the group that the label of a disk names, by what the gate knows of the disk.
+func (s *seen) groupOf(g bpf.Guarded) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, d := range s.disks {
+		if g.Dev == (bpf.Dev{Major: d.Major, Minor: d.Minor}) && g.Diskseq == d.Diskseq {
+			return s.groups[id]
+		}
+	}
+	return ""
 }

@@ -59,19 +59,16 @@ func (t *tables) diff(g *config.Group, id string, s side) (dm.Plan, error) {
 	return dm.Diff(have, want)
 }
 
-// load prepares every step of the way to g: tables loaded, what changes suspended. When it fails nothing of it is left.
+// load prepares every step of the way to g: tables loaded, what changes suspended. When it fails, clear and revive bring back
+// what it did: only then is it known whether clusterd holds, and what may be resumed.
 func (t *tables) load(ctx context.Context, g config.Group, s side) error {
 	plan, err := t.diff(&g, g.ID, s)
 	if err != nil {
 		return err
 	}
-	for i, step := range plan.Steps {
+	for _, step := range plan.Steps {
 		if err := dm.Prepare(ctx, t.kernel, step); err != nil {
-			errs := []error{err}
-			for i--; i >= 0; i-- {
-				errs = append(errs, dm.Abort(ctx, t.kernel, plan.Steps[i]))
-			}
-			return errors.Join(errs...)
+			return err
 		}
 	}
 	t.mu.Lock()

@@ -89,23 +89,85 @@ func (l *Loop) describe(f disk.Found, groups []txn.GroupStatus) api.Disk {
 	return d
 }
 
+// own lets one request at a time change which disks are ours, and returns how to let the next one in.
+func (l *Loop) own(ctx context.Context) (giveBack func(), err error) {
+	select {
+	case l.ownership <- struct{}{}:
+		return func() { <-l.ownership }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.done:
+		return nil, errEnded
+	}
+}
+
+// InitDisks looks at all the disks before it touches one.
 func (l *Loop) InitDisks(ctx context.Context, r api.DiskInit) (api.DiskList, error) {
 	if len(r.Disks) == 0 {
 		return api.DiskList{}, member.Refuse(member.BadRequest, "", "initialise disks: none is named")
 	}
-	var list api.DiskList
+	giveBack, err := l.own(ctx)
+	if err != nil {
+		return api.DiskList{}, err
+	}
+	defer giveBack()
+	groups, err := l.known(ctx)
+	if err != nil {
+		return api.DiskList{}, err
+	}
+	var found []disk.Disk
 	for _, name := range r.Disks {
 		d, err := l.cfg.Host.Find(name)
 		if err != nil {
-			return list, err
+			return api.DiskList{}, err
 		}
+		if g, as, ok := l.memberOf(d, groups); ok {
+			return api.DiskList{}, member.Refuse(member.Failed, "no force helps: its volumes would lose their data; see `plexus dg show "+g+"`",
+				"initialise disk %s: it is disk %s of group %s, which is imported here", name, as, g)
+		}
+		if slices.ContainsFunc(found, func(o disk.Disk) bool { return o.Name == d.Name }) {
+			return api.DiskList{}, member.Refuse(member.BadRequest, "", "initialise disk %s: it is named twice", d.Name)
+		}
+		found = append(found, d)
+	}
+	var list api.DiskList
+	var done []string
+	for _, d := range found {
 		if err := l.cfg.Host.Init(d, newID(), r.Force); err != nil {
+			if len(done) > 0 {
+				err = fmt.Errorf("%w (initialised before it: %s)", err, strings.Join(done, ", "))
+			}
 			return list, err
 		}
 		l.log.Info("disk initialised", "disk", d.Name, "force", r.Force)
+		done = append(done, d.Name)
 		list.Disks = append(list.Disks, l.look(d))
 	}
 	return list, nil
+}
+
+// memberOf says in which group here a disk is, and under which name: by its label, or, where that cannot be read, by what
+// it was when the disks were read last.
+func (l *Loop) memberOf(d disk.Disk, groups []txn.GroupStatus) (group, name string, ok bool) {
+	id := ""
+	if h, err := l.cfg.Host.Open(d, disk.ForRead); err == nil {
+		if c, err := h.Label(); err == nil {
+			id = c.Header.Disk
+		}
+		_ = h.Close()
+	}
+	for _, g := range groups {
+		if g.Config == nil {
+			continue
+		}
+		for _, m := range g.Config.Disks {
+			was, seen := l.seen.disk(m.ID)
+			if m.ID == id || seen && was.Name == d.Name && was.Diskseq == d.Diskseq {
+				return g.Name, m.Name, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 func (l *Loop) look(d disk.Disk) api.Disk {
