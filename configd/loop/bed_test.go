@@ -21,7 +21,7 @@ import (
 	"github.com/plexus-cvm/plexus/bpf"
 	"github.com/plexus-cvm/plexus/bpf/bpftest"
 	member "github.com/plexus-cvm/plexus/clusterd/api"
-	"github.com/plexus-cvm/plexus/clusterd/pki"
+	"github.com/plexus-cvm/plexus/clusterd/peer/peertest"
 	"github.com/plexus-cvm/plexus/clusterd/settings"
 	"github.com/plexus-cvm/plexus/clusterd/store"
 	"github.com/plexus-cvm/plexus/clusterd/view"
@@ -185,17 +185,7 @@ func (n *node) kill() {
 // master makes this node the only member of a cluster.
 func (n *node) master() {
 	n.t.Helper()
-	a, err := pki.NewAuthority(pki.NewClusterID())
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	id, err := a.Identify(pki.Name{Cluster: a.Cluster, Node: 1})
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	if err := pki.Save(filepath.Join(n.dir, "pki"), a, id); err != nil {
-		n.t.Fatal(err)
-	}
+	id := peertest.Found(n.t, filepath.Join(n.dir, "pki"))
 	self := view.Member{Node: 1, Name: "n1", Inc: 1}
 	lease := view.Lease{Deadline: view.Tick(bpf.Now()).Add(time.Hour), State: view.LeaseRunning}
 	if err := n.gate.SetLease(bpf.Lease{State: bpf.LeaseRunning, Deadline: int64(lease.Deadline)}); err != nil {
@@ -203,7 +193,7 @@ func (n *node) master() {
 	}
 	n.cluster.say(func(u *member.Update) {
 		*u = member.Update{
-			Cluster: a.Cluster, Self: self, Condition: view.InView, Lease: lease, Heartbeat: 100 * time.Millisecond,
+			Cluster: id, Self: self, Condition: view.InView, Lease: lease, Heartbeat: 100 * time.Millisecond,
 			View: view.View{Seq: 1, Members: []view.Member{self}, Master: 1},
 		}
 	})
