@@ -126,9 +126,8 @@ func (d *demo) sameTables(ctx context.Context, nodes ...int) error {
 
 func (d *demo) tables(ctx context.Context, node int) (string, error) {
 	return d.lab.Node(node).Shell(ctx, `
-udevadm settle --timeout=20 # lsblk asks udev for the serials, and disks that came back are new to it
 for name in $(dmsetup info -c --noheadings -o name -S 'uuid=~^PLEXUS-' | sort); do echo "$name: $(dmsetup table "$name" | tr '\n' ';')"; done |
-sed "$(lsblk -dnro MAJ:MIN,SERIAL -I 8,65 | while read -r number serial; do echo "s/ $number / $serial /g;"; done)"`)
+sed "$(for disk in /sys/block/sd*; do echo "s/ $(cat $disk/dev) / $(tail -c +5 $disk/device/vpd_pg80 | tr -d '\0 ') /g;"; done)"`)
 }
 
 // place returns on which disk a linear volume begins, and where, in bytes, from what dmsetup prints.
