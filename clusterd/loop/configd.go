@@ -65,7 +65,7 @@ func (l *Loop) publish() {
 	if !l.changed || l.configd == nil || l.away.gone && placed {
 		return
 	}
-	l.changed = false
+	l.changed, l.told = false, view.Tick(l.lease.Deadline)
 	u := api.Update{
 		Start: l.configd.start, Condition: s.Condition, View: s.View, Homes: l.sortedHomes(), Nodes: l.nodes,
 		Lease:     view.Lease{Deadline: view.Tick(l.lease.Deadline), State: view.LeaseState(l.lease.State)},

@@ -27,7 +27,9 @@ var _ member.Env = env{}
 func (l env) Persist(p member.Persist) error { return l.cfg.Save(p) }
 
 func (l env) SetLease(lease view.Lease) error {
-	l.changed = true
+	// A renewal is no news in itself: configd has to know the deadline in time, not each time.
+	renewed := bpf.LeaseState(lease.State) == l.lease.State
+	l.changed = l.changed || !renewed || lease.Deadline.Sub(l.told) > l.times.Lease/4
 	if err := l.setLease(lease); err != nil {
 		return err
 	}

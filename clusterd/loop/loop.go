@@ -79,6 +79,7 @@ type Loop struct {
 	request  uint64
 
 	lease   bpf.Lease
+	told    view.Tick // the deadline that configd was told last
 	held    view.Tick // until when system calls may wait for suspended volumes; zero: none is
 	volumes *volumes
 	away    away

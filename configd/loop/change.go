@@ -140,6 +140,7 @@ func (l *Loop) commit(ctx context.Context, g txn.GroupStatus, c config.Change, o
 func (l *Loop) outcome(ctx context.Context, g txn.GroupStatus, a txn.Answer, out api.Change) (api.Change, error) {
 	switch a.Outcome {
 	case txn.Done:
+		l.settled(ctx)
 		now, err := l.group(ctx, g.Name)
 		if err == nil {
 			out.Version, out.Hash = now.Version, now.Hash
@@ -149,4 +150,23 @@ func (l *Loop) outcome(ctx context.Context, g txn.GroupStatus, a txn.Answer, out
 		return api.Change{}, member.Refuse(member.Failed, "look with `plexus dg show` once the cluster has a master", "%s: it is not known whether it was done: %s", out.Change, a.Why)
 	}
 	return api.Change{}, member.Refuse(member.Failed, "", "%s: refused: %s", out.Change, a.Why)
+}
+
+// follow waits, beside everything else, until udev has followed what was done to the devices of this node.
+func (l *Loop) follow() {
+	l.lanes.run(laneUser, func() {
+		if err := l.cfg.Kernel.Settle(context.Background()); err != nil {
+			l.log.Warn("udev has not followed yet", "error", err)
+		}
+	})
+}
+
+// settled waits until all that follow was called for has been followed: whoever asked for a volume finds its links.
+func (l *Loop) settled(ctx context.Context) {
+	done := make(chan struct{})
+	l.lanes.run(laneUser, func() { close(done) })
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }

@@ -25,6 +25,7 @@ const (
 	laneClusterd = "clusterd"
 	laneUnload   = "unload"
 	laneHomes    = "homes" // of private groups: one file
+	laneUser     = "user space"
 )
 
 func laneDisk(id string) string  { return "disk " + id }
@@ -137,6 +138,7 @@ func (l env) Load(a txn.Load) {
 func (l env) Resume(a txn.Resume) {
 	side := l.side(a.Want)
 	l.finish(a.Op, a.Want.ID, "tables resumed", func() (bool, error) {
+		defer l.follow()
 		if err := l.tables.resume(a.Want, side, a.Holding); err != nil {
 			return false, err
 		}
@@ -152,6 +154,7 @@ func (l env) Clear(a txn.Clear) {
 func (l env) Revive(a txn.Revive) {
 	side := l.side(a.Want)
 	l.finish(a.Op, a.Want.ID, "tables revived", func() (bool, error) {
+		defer l.follow()
 		return false, l.tables.revive(a.Have, a.Want.ID, side, a.Holding)
 	})
 }

@@ -5,6 +5,8 @@ package loop
 import (
 	"context"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ const (
 	callsMax   = 1024 // functions waiting for the loop
 	txnKind    = 1    // of a frame: a message of the transaction machine
 	beatEvery  = time.Second
+	linkBeats  = 4           // heartbeats of the cluster to one of this link: who is alive is clusterd's to notice
 	knockEvery = time.Second // between two tries to register with clusterd
 )
 
@@ -63,6 +66,7 @@ type Loop struct {
 
 	port      *peer.Port
 	place     member.Update // the latest
+	shown     txn.Cluster   // to the machine
 	gateMu    sync.Mutex
 	gate      bpf.Gate // nil until it was needed
 	seen      seen     // what the lanes know of disks
@@ -83,7 +87,7 @@ func New(cfg Config) *Loop {
 		}),
 		groups: indexes{of: map[string]uint32{}}, ownership: make(chan struct{}, 1), hangUp: func() {},
 	}
-	l.tables = tables{kernel: cfg.Kernel, prepared: map[string]dm.Plan{}, find: l.seen.number}
+	l.tables = tables{kernel: unsettled{cfg.Kernel}, prepared: map[string]dm.Plan{}, find: l.seen.number}
 	return l
 }
 
@@ -191,31 +195,41 @@ func (l *Loop) register(ctx context.Context) {
 	}
 }
 
-// update takes up what clusterd says of this node's place.
+// update takes up what clusterd says of this node's place. Most updates bring a later deadline and nothing else.
 func (l *Loop) update(u member.Update) {
 	if u.Start != l.place.Start || u.Self.Inc != l.place.Self.Inc {
 		l.unloads.taken = false
 	}
-	l.place = u
+	place := txn.Cluster{
+		ID: u.Cluster, Node: u.Self.Node, Inc: u.Self.Inc, Start: u.Start, Condition: u.Condition, View: u.View, Homes: u.Homes,
+	}
 	if u.Cluster != "" {
 		if err := l.open(u); err != nil {
 			l.log.Error("no link to the other nodes", "error", err)
 			return
 		}
-		var peers []peer.Peer
-		for _, n := range u.Nodes {
-			if a, err := parsePeer(n); err == nil && n.Node != u.Self.Node {
-				peers = append(peers, a)
-			}
+		if !slices.Equal(u.Nodes, l.place.Nodes) || l.place.Cluster == "" {
+			l.port.SetPeers(peersOf(u))
 		}
-		l.port.SetPeers(peers)
 		l.port.SetIncarnation(u.Self.Inc)
 	}
-	l.step(txn.Cluster{
-		ID: u.Cluster, Node: u.Self.Node, Inc: u.Self.Inc, Start: u.Start, Condition: u.Condition, View: u.View, Homes: u.Homes,
-	})
+	l.place = u
+	if !reflect.DeepEqual(place, l.shown) {
+		l.shown = place
+		l.step(place)
+	}
 	l.step(txn.Lease{Lease: u.Lease})
 	l.unload()
+}
+
+func peersOf(u member.Update) []peer.Peer {
+	var peers []peer.Peer
+	for _, n := range u.Nodes {
+		if a, err := parsePeer(n); err == nil && n.Node != u.Self.Node {
+			peers = append(peers, a)
+		}
+	}
+	return peers
 }
 
 // open starts the link to the other configds, once this node has a certificate.
@@ -232,7 +246,7 @@ func (l *Loop) open(u member.Update) error {
 		return err
 	}
 	port, err := peer.Open(peer.Config{
-		Service: peer.ServiceConfig, Identity: id, Incarnation: u.Self.Inc, Listen: listen, Heartbeat: u.Heartbeat, Log: l.log,
+		Service: peer.ServiceConfig, Identity: id, Incarnation: u.Self.Inc, Listen: listen, Heartbeat: linkBeats * u.Heartbeat, Log: l.log,
 	})
 	if err != nil {
 		return err

@@ -22,6 +22,13 @@ type tables struct {
 	prepared map[string]dm.Plan // by group id: loaded, not resumed
 }
 
+// unsettled is device-mapper without the wait for user space: a transaction does not wait for udev's rules. Who asked for the
+// change does, see Loop.settled.
+type unsettled struct{ dm.Kernel }
+
+// Settle implements dm.Kernel.
+func (unsettled) Settle(context.Context) error { return nil }
+
 // want returns the devices of a group as they are to be on this side.
 func (t *tables) want(g *config.Group, s side) ([]dm.Device, error) {
 	if g == nil || g.Removed {
@@ -94,7 +101,7 @@ func (t *tables) resume(g config.Group, s side, holding bool) error {
 		for _, step := range plan.Steps {
 			errs = append(errs, dm.Commit(ctx, t.kernel, held(step, holding)))
 		}
-		if err := settled(errors.Join(errs...)); err != nil {
+		if err := errors.Join(errs...); err != nil {
 			return err
 		}
 	}
@@ -110,7 +117,7 @@ func (t *tables) reach(ctx context.Context, g *config.Group, id string, s side, 
 	for i, step := range plan.Steps {
 		plan.Steps[i] = held(step, holding)
 	}
-	return settled(dm.Run(ctx, t.kernel, plan))
+	return dm.Run(ctx, t.kernel, plan)
 }
 
 // held is the step without its resumes, where somebody else has them to do.
@@ -125,14 +132,6 @@ func held(s dm.Step, holding bool) dm.Step {
 		}
 	}
 	return out
-}
-
-// settled takes a late user space for no error: the devices are as asked.
-func settled(err error) error {
-	if errors.Is(err, dm.ErrNotSettled) {
-		return nil
-	}
-	return err
 }
 
 // clear drops what load has loaded; nothing is resumed.

@@ -111,11 +111,12 @@ func (l *Loop) unloadOne(id string, s side, start uint64) error {
 	if err != nil {
 		return err
 	}
+	defer l.follow()
 	plan, err := dm.Diff(have, nil)
 	if err != nil {
 		return err
 	}
-	if err := settled(dm.Run(l.running, l.cfg.Kernel, plan)); err != nil {
+	if err := dm.Run(l.running, l.tables.kernel, plan); err != nil {
 		return err
 	}
 	g, err := l.openGate()
