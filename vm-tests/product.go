@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // programs are what `make build` makes, by name and package.
@@ -68,7 +69,7 @@ func filesBelow(dir string) (files []File, err error) {
 func (n *Node) settings() File {
 	text := fmt.Appendf(nil, "interconnect = %q\n", n.Address(n.lab.Interconnect))
 	if n.lab.options.Heartbeat != 0 {
-		text = fmt.Appendf(text, "heartbeat = %q\n", n.lab.options.Heartbeat)
+		text = fmt.Appendf(text, "heartbeat = %q\nregistration_timeout = %q\n", n.lab.options.Heartbeat, max(30*time.Second, 120*n.lab.options.Heartbeat))
 	}
 	return File{Path: "/etc/plexus/plexus.toml", Data: text}
 }

@@ -31,7 +31,8 @@ func stages() []stage {
 			"-run", "^TestGuest$", "-kernel", "6.12"),
 		vm("guest-6.1", "the same with a stock 6.1 kernel",
 			"-run", "^TestGuest$", "-kernel", "6.1"),
-		{name: "demo", what: "the main job from end to end: three nodes with a stock 6.12 kernel", argv: []string{"go", "run", "./vm-tests/demo"}},
+		{name: "demo", what: "the main job from end to end: three nodes with a stock 6.12 kernel, a slower heartbeat for slow machines",
+			argv: []string{"go", "run", "./vm-tests/demo", "--heartbeat", "1s"}},
 	}
 }
 

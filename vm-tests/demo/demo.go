@@ -21,14 +21,17 @@ const (
 	striped   = "str"
 	region    = 2048 // blocks that a writer goes round in: 8 MiB
 	lookEvery = 100 * time.Millisecond
-	patience  = 60 * time.Second // for what must come about
 )
 
 type demo struct {
 	began time.Time
+	times view.Times
 	lab   *vmtests.Lab
 	runs  uint64 // of writers
 }
+
+// patience is how long to wait for what must come about: an eviction, a boot, a join, one after the other.
+func (d *demo) patience() time.Duration { return time.Minute + 3*d.times.Lease }
 
 func (d *demo) say(format string, args ...any) {
 	fmt.Printf("%7.1f  %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(format, args...))
@@ -63,7 +66,7 @@ func (d *demo) group(ctx context.Context, node int) (config.Group, error) {
 
 // until looks at a node's status again and again until it is as it must become.
 func (d *demo) until(ctx context.Context, node int, what string, is func(api.Status) bool) (api.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.patience())
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -78,7 +81,7 @@ func (d *demo) until(ctx context.Context, node int, what string, is func(api.Sta
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return last, fmt.Errorf("node%d: %s: not within %v; it says: %v %s, %v, %v", node, what, patience, last.Condition, last.Stage, last.View, err)
+			return last, fmt.Errorf("node%d: %s: not within %v; it says: %v %s, %v, %v", node, what, d.patience(), last.Condition, last.Stage, last.View, err)
 		}
 	}
 }
@@ -103,7 +106,7 @@ func (d *demo) agree(ctx context.Context, nodes ...int) (view.View, error) {
 
 // sameHash waits until all nodes named have the group enabled with one hash, and returns it.
 func (d *demo) sameHash(ctx context.Context, nodes ...int) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.patience())
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

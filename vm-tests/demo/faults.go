@@ -46,7 +46,7 @@ func (d *demo) interconnectDown(ctx context.Context) error {
 		return err
 	}
 	for _, w := range writers {
-		r, err := w.stop(ctx)
+		r, err := d.stop(ctx, w)
 		if err != nil {
 			return err
 		}

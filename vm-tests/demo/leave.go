@@ -47,7 +47,7 @@ func (d *demo) victim(ctx context.Context) (*victim, error) {
 
 // flowing waits until blocks of the writer have arrived.
 func (d *demo) flowing(ctx context.Context, v *victim) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.patience())
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -139,7 +139,7 @@ func (d *demo) stoppedDaemon(ctx context.Context) error {
 	}
 	v.beganAt = time.Now()
 	d.say("clusterd of node3 is stopped; node3 goes on writing")
-	r, err := v.w.wait(ctx)
+	r, err := d.wait(ctx, v.w)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (d *demo) frozenNode(ctx context.Context) error {
 		return err
 	}
 	d.say("thawed after %.1f s", frozen.Seconds())
-	r, err := v.w.wait(ctx)
+	r, err := d.wait(ctx, v.w)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/plexus-cvm/plexus/clusterd/view"
 	vmtests "github.com/plexus-cvm/plexus/vm-tests"
 )
 
@@ -37,20 +38,24 @@ var steps = []step{
 
 func main() {
 	kernel := pflag.String("kernel", "6.12", "series of the stock Debian kernel in the nodes")
+	heartbeat := pflag.Duration("heartbeat", view.HeartbeatDefault, "of the cluster; a longer one stands a busy machine")
 	only := pflag.Int("steps", len(steps), "stop after so many steps")
 	verbose := pflag.Bool("verbose", false, "print the progress of the lab, and keep its logs")
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *kernel, min(*only, len(steps)), *verbose); err != nil {
+	if err := run(ctx, *kernel, *heartbeat, min(*only, len(steps)), *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kernel string, n int, verbose bool) (err error) {
+func run(ctx context.Context, kernel string, heartbeat time.Duration, n int, verbose bool) (err error) {
 	began := time.Now()
-	d := &demo{began: began}
+	d := &demo{began: began, times: view.TimesFrom(heartbeat)}
+	if err := d.times.Check(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "plexus-demo-")
 	if err != nil {
 		return err
@@ -101,7 +106,7 @@ func (d *demo) open(ctx context.Context, dir, kernel string, verbose bool) error
 		log = d.say
 	}
 	lab, err := vmtests.New(ctx, vmtests.Options{
-		Kernel: kernel, Nodes: 3, CPUs: 1, Disks: 3, Plexus: true, Files: files, Log: log,
+		Kernel: kernel, Nodes: 3, CPUs: 1, Disks: 3, Plexus: true, Heartbeat: d.times.Heartbeat, Files: files, Log: log,
 	})
 	if err != nil {
 		return err

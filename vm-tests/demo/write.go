@@ -50,16 +50,16 @@ func (d *demo) write(ctx context.Context, node int, name string) (*writer, error
 }
 
 // stop ends a writer that is to have written until now.
-func (w *writer) stop(ctx context.Context) (report, error) {
+func (d *demo) stop(ctx context.Context, w *writer) (report, error) {
 	if err := w.cmd.Signal(ctx, syscall.SIGTERM); err != nil {
 		return report{}, err
 	}
-	return w.wait(ctx)
+	return d.wait(ctx, w)
 }
 
 // wait returns the report of a writer that ends by itself.
-func (w *writer) wait(ctx context.Context) (report, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (d *demo) wait(ctx context.Context, w *writer) (report, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.patience())
 	defer cancel()
 	var r report
 	if err := w.cmd.Wait(ctx); err != nil {
@@ -119,7 +119,7 @@ func (d *demo) grow(ctx context.Context) error {
 	if _, err := d.sameHash(ctx, 1, 2, 3); err != nil {
 		return err
 	}
-	r, err := w.stop(ctx)
+	r, err := d.stop(ctx, w)
 	if err != nil {
 		return err
 	}
