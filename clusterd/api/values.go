@@ -32,6 +32,7 @@ type Status struct {
 	Waiting     []Holder         `json:"waiting"` // who keeps a clean leave from going on
 	View        view.View        `json:"view"`
 	Leader      view.NodeID      `json:"leader"` // of the membership log; zero: none known
+	Voters      []view.NodeID    `json:"voters"` // of that log: a majority of them must be up for anything to be decided
 	Lease       view.LeaseState  `json:"lease"`
 	LeaseLeft   time.Duration    `json:"lease_left"` // nanoseconds
 	Heartbeat   time.Duration    `json:"heartbeat"`

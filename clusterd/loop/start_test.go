@@ -131,6 +131,8 @@ func TestANodeWithoutItsLogFindsTheOthers(t *testing.T) {
 	nodes := cluster(t, 3)
 	n := nodes[1]
 	before := n.seeMember().Incarnation
+	// With two voters the loss of one log would be the loss of the majority.
+	nodes[0].see("three voters", func(s api.Status) bool { return len(s.Voters) == 3 })
 	n.kill()
 	if err := os.RemoveAll(filepath.Join(n.state(), "raft")); err != nil {
 		t.Fatal(err)

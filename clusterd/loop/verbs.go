@@ -63,7 +63,7 @@ func (l *Loop) show() api.Status {
 	m := l.status()
 	s := api.Status{
 		Cluster: m.Cluster, Node: m.Node, Name: m.Name, Incarnation: m.Incarnation, Condition: m.Condition, Role: m.Role,
-		Stage: m.Stage, Waiting: []api.Holder{}, View: m.View, Leader: m.Leader, Lease: m.Lease.State, LeaseLeft: m.LeaseLeft,
+		Stage: m.Stage, Waiting: []api.Holder{}, View: m.View, Leader: m.Leader, Voters: m.Voters, Lease: m.Lease.State, LeaseLeft: m.LeaseLeft,
 		Heartbeat: l.times.Heartbeat, Holding: m.Held, Groups: []api.Guarantee{}, LastLeave: l.last, Nodes: l.nodes,
 	}
 	if l.identity == nil {
