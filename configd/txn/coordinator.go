@@ -27,6 +27,7 @@ type queued struct {
 	id       uint64
 	scan     uint64      // to be read before: it names disks that may be new
 	node     view.NodeID // that forwarded it; zero: a client of this node
+	start    uint64      // of that node's configd: another life has other requests under the same numbers
 	group    string
 	base     uint64
 	change   config.Change
@@ -119,7 +120,9 @@ func (m *Machine) answer(q queued, o Outcome, version uint64, why string) {
 		m.do(Answer{q.id, o, version, why})
 		return
 	}
-	m.answerForward(q.node, Result{q.id, o, version, why})
+	if m.peer(q.node).start == q.start {
+		m.answerForward(q.node, Result{q.id, o, version, why})
+	}
 }
 
 // object is how an error begins: the change, without its details.

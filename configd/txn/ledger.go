@@ -50,8 +50,9 @@ type put struct {
 // majority of the votes of base, and one of the votes of next, has them.
 type job struct {
 	ballot  view.Ballot
-	base    *text // nil: a new group, or one that is decided anew
-	next    *text // what is written
+	below   view.Ballot // lower, for a header of base; zero where none may be written
+	base    *text       // nil: a new group, or one that is decided anew
+	next    *text       // what is written
 	headers bool
 	first   bool // the home record may know better: it is put first, and if it does, all is decided anew
 	homeOp  Op
@@ -111,7 +112,7 @@ func (m *Machine) read(disk string) (label.Copy, bool) {
 // fill begins to put the next text into the spare slots.
 func (m *Machine) fill(l *ledger, b view.Ballot, base, next *text) error {
 	l.seen = max(l.seen, next.version())
-	j := &job{ballot: b, base: base, next: next, homeOk: true}
+	j := &job{ballot: b, below: b, base: base, next: next, homeOk: true}
 	for _, disk := range setOf(next) {
 		e := m.entry(l, disk)
 		if !e.found {
@@ -128,9 +129,9 @@ func (m *Machine) fill(l *ledger, b view.Ballot, base, next *text) error {
 	return nil
 }
 
-// flip begins to write headers that make next the configuration.
-func (m *Machine) flip(l *ledger, b view.Ballot, base, next *text) {
-	m.begun(l, &job{ballot: b, base: base, next: next, headers: true})
+// flip begins to write headers that make next the configuration, in the transaction tx.
+func (m *Machine) flip(l *ledger, tx, b view.Ballot, base, next *text) {
+	m.begun(l, &job{ballot: b, below: tx, base: base, next: next, headers: true})
 }
 
 func (m *Machine) begun(l *ledger, j *job) {
@@ -237,17 +238,18 @@ func (m *Machine) write(l *ledger, e *entry) {
 }
 
 // lacks returns the next write on a label. Where an earlier header write failed, either slot may be the committed one
-// until a header says which: then one is written for the text that was in force, before anything else.
+// until a header says which: then one is written for the text that was in force, before anything else; never under the
+// ballot that decides for the next.
 func (m *Machine) lacks(l *ledger, e *entry) (put, error) {
-	j, t := l.job, l.job.next
+	j, t, b := l.job, l.job.next, l.job.ballot
 	d, _ := t.group.DiskByID(e.disk)
 	if d.Copy > 0 && e.holds(t) < 0 {
-		if e.sure || j.base == nil || e.holds(j.base) < 0 {
+		if e.sure || j.base == nil || e.holds(j.base) < 0 || j.below == (view.Ballot{}) {
 			return put{at: e.label.Header.Spare(), slot: m.slotOf(l, j)}, nil
 		}
-		t = j.base
+		t, b = j.base, j.below
 	}
-	h, err := e.label.Point(t.group, t.hash, t.parent, j.ballot)
+	h, err := e.label.Point(t.group, t.hash, t.parent, b)
 	return put{header: &h, at: h.Slot}, err
 }
 

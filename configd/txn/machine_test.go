@@ -148,3 +148,32 @@ func TestAForwardedChangeIsForOneLifeOfTheMasterAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerToAFormerLifeIsNotTakenForOneToTheNext(t *testing.T) {
+	w := newWorld(t, 3, "a")
+	for _, id := range w.ids() {
+		w.nodes[id].boot(true)
+	}
+	w.install([]view.NodeID{1}, nil, 1)
+	w.run(time.Second)
+	w.ask(1, 1, "", createGroup(w, "g", true, "a"))
+	w.run(time.Second)
+	w.nodes[3].stop(false) // changes wait for it
+	w.install([]view.NodeID{1, 2, 3}, nil, 1)
+	w.run(time.Second)
+	w.ask(2, 2, "g", createVolume("v", config.Extent))
+	w.run(100 * time.Millisecond)
+	w.nodes[2].stop(false)
+	w.nodes[2].boot(false)
+	w.run(time.Second)
+	w.ask(2, 3, "g", createVolume("x", config.Extent))
+	w.run(time.Second)
+	w.nodes[3].boot(false)
+	w.run(3 * time.Second)
+	if a := w.judge.answer[3]; a.Outcome != Done || a.Version != 3 {
+		t.Errorf("the second change, which made version 3, was answered %v", a)
+	}
+	if t.Failed() {
+		t.Log(w.trace.String())
+	}
+}

@@ -96,7 +96,7 @@ func (m *Machine) onForward(from view.NodeID, f Forward) {
 		m.answerForward(from, Result{ID: f.ID, Why: err.Error()})
 		return
 	}
-	q := queued{id: f.ID, node: from, group: f.Group, base: f.Base, change: change, deadline: m.now.Add(m.opt.Times.Join)}
+	q := queued{id: f.ID, node: from, start: p.start, group: f.Group, base: f.Base, change: change, deadline: m.now.Add(m.opt.Times.Join)}
 	m.route(q)
 }
 

@@ -46,7 +46,7 @@ func (m *Machine) flipNext(c *coordinator) {
 	tx := c.tx
 	tx.stage, tx.decision = flipping, m.ballot(c.shared)
 	tx.deadline = m.now.Add(m.opt.Times.Decide)
-	m.flip(m.ledgerOf(tx.g), tx.decision, tx.base, tx.next)
+	m.flip(m.ledgerOf(tx.g), tx.id, tx.decision, tx.base, tx.next)
 }
 
 // giveUp ends a change that no header speaks of yet. Where a participant may be suspended, the base is written under a
@@ -60,7 +60,7 @@ func (m *Machine) giveUp(c *coordinator, why string) {
 	if tx.stage == suspending {
 		tx.stage, tx.decision = rolling, m.ballot(c.shared)
 		tx.deadline = m.now.Add(m.opt.Times.Decide)
-		m.flip(m.ledgerOf(tx.g), tx.decision, tx.base, tx.base)
+		m.flip(m.ledgerOf(tx.g), tx.id, tx.decision, tx.base, tx.base)
 		return
 	}
 	m.ledgerOf(tx.g).job = nil
