@@ -129,8 +129,8 @@ func (c *checker) running(n *node) {
 	}
 	mine := n.kernel.vols.running()
 	for _, d := range mine {
-		if incarnationOf(d.uuid) != n.kernel.gateInc {
-			c.w.violate("S9", "device %s (%s) runs on node %d in incarnation %d", d.name, d.uuid, n.id, n.kernel.gateInc)
+		if d.inc != n.kernel.gateInc {
+			c.w.violate("S9", "device %s (%s), made in incarnation %d, runs on node %d in incarnation %d", d.name, d.uuid, d.inc, n.id, n.kernel.gateInc)
 		}
 	}
 	for _, o := range c.w.nodes[1:] {
@@ -141,6 +141,24 @@ func (c *checker) running(n *node) {
 		for _, a := range mine {
 			for _, b := range o.kernel.vols.running() {
 				c.apart(n, o, a, b)
+			}
+		}
+		c.behind(n, o)
+		c.behind(o, n)
+	}
+}
+
+// behind checks S5 for two nodes of which one has gone on to a later version: what that has shortened or moved does not
+// run as it was before on the other, for that would have come back to its old tables after the ack.
+func (c *checker) behind(old, next *node) {
+	if old.kernel.vols.going >= next.kernel.vols.version {
+		return
+	}
+	for _, a := range old.kernel.vols.running() {
+		for _, b := range next.kernel.vols.running() {
+			if a.volume == b.volume && a.length > b.length {
+				c.w.violate("S5", "node %d runs %s with %d sectors by version %d, and node %d with %d by version %d", old.id, a.name, a.length,
+					old.kernel.vols.going, next.id, b.length, next.kernel.vols.version)
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func (c *clients) random(n *node) {
 	}
 	volumes := groups[0].Config.Volumes
 	v := volumes[rng.IntN(len(volumes))]
-	switch k := rng.IntN(12); {
+	switch k := rng.IntN(13); {
 	case k < 5 || k < 8 && v.ID == firstVolume:
 		c.ask(n, create)
 	case k < 8:
@@ -106,7 +106,7 @@ func (c *clients) random(n *node) {
 	case k < 10:
 		size.Sign = '+'
 		c.ask(n, config.Resize{Volume: v.Name, Size: size})
-	case k == 10:
+	case k < 12:
 		size.Amount = config.Extent
 		c.ask(n, config.Resize{Volume: v.Name, Size: size, Shrink: true})
 	default:

@@ -41,7 +41,7 @@ func (c *configd) scanned(op txn.Op, inc view.Incarnation) txn.Scanned {
 	clear(c.seen)
 	for _, d := range c.n.w.disks.list {
 		_, guarded := k.guard[d.id]
-		if k.gone || k.pathCut > 0 || guarded && !k.gate.Open(c.n.clock.now()) {
+		if k.gone || k.missing[d.id] || k.pathCut > 0 || guarded && !k.gate.Open(c.n.clock.now()) {
 			continue
 		}
 		if l, err := d.read(); err == nil {
@@ -67,9 +67,10 @@ func (c *configd) scanned(op txn.Op, inc view.Incarnation) txn.Scanned {
 	return e
 }
 
-// Write writes a label under the lease that was known when it was asked for.
+// Write writes a label if the gate is open for this incarnation. It looks at the gate itself: what it was told of the
+// lease may be old, and a disk that is new in its group is not guarded yet.
 func (c *configd) Write(a txn.Write) {
-	lease, inc := c.place.lease, c.place.Inc
+	inc := c.place.Inc
 	c.run("disk "+a.Write.Disk, func(done func()) {
 		end := func(err string) { c.soon(func() { done(); c.step(txn.Written{Op: a.Op, Err: err}) }) }
 		c.within(2*time.Millisecond, func() {
@@ -78,7 +79,7 @@ func (c *configd) Write(a txn.Write) {
 				end("the disk was not found")
 			case !c.in(inc):
 				end("this node leaves its cluster")
-			case lease.State != view.LeaseRunning || !lease.Open(c.n.clock.now()):
+			case !c.n.kernel.open(inc):
 				end("this node has no lease")
 			default:
 				life := c.life
@@ -204,12 +205,23 @@ func (c *configd) Hand(a txn.Hand) {
 
 func (c *configd) Load(a txn.Load) {
 	inc := c.place.Inc
-	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) { c.load(a.Want, inc, a.Deadline, ended(end)) })
+	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) {
+		c.n.kernel.vols.going = a.Want.Version
+		c.load(a.Want, inc, a.Deadline, ended(end))
+	})
 }
 
 func (c *configd) Resume(a txn.Resume) {
 	inc := c.place.Inc
-	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) { c.resume(a.Want, inc, a.Holding, ended(end)) })
+	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) {
+		c.resume(a.Want, inc, a.Holding, func(err error) {
+			if err == nil {
+				c.n.kernel.vols.version = a.Want.Version
+				c.n.w.check.running(c.n)
+			}
+			ended(end)(err)
+		})
+	})
 }
 
 func (c *configd) Clear(a txn.Clear) {
@@ -221,7 +233,12 @@ func (c *configd) Clear(a txn.Clear) {
 
 func (c *configd) Revive(a txn.Revive) {
 	inc := c.place.Inc
-	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) { c.reach(a.Have, a.Want.ID, inc, a.Holding, ended(end)) })
+	c.finish(a.Op, a.Want.ID, func(end func(bool, string)) {
+		if a.Have != nil {
+			c.n.kernel.vols.going = a.Have.Version
+		}
+		c.reach(a.Have, a.Want.ID, inc, a.Holding, ended(end))
+	})
 }
 
 // Fail puts the error table under all devices of a group, of whatever incarnation.

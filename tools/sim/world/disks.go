@@ -29,6 +29,7 @@ type disk struct {
 	id      string
 	minor   uint32
 	sectors map[uint64][]byte
+	bad     bool        // a fault: writes fail
 	cache   *label.Copy // of what the label says; nil: to be read anew
 	err     error
 }
@@ -111,8 +112,11 @@ func (d *disks) labels() []label.Copy {
 // label: nothing is promised then, and nothing could be checked any more.
 func (d *disks) land(k *kernel, b *bio) {
 	d.w.check.landed(b)
+	err := ""
 	if b.done == nil {
 		d.blocks++
+	} else if d.find(b.label.Disk).bad {
+		err = "input/output error"
 	} else if !d.w.check.beyond(b) {
 		d.w.cover.Labels++
 		d.w.check.torn(b)
@@ -120,7 +124,7 @@ func (d *disks) land(k *kernel, b *bio) {
 		d.w.check.written(b)
 	}
 	if k.boot == b.boot {
-		k.ended(b, "")
+		k.ended(b, err)
 	}
 }
 

@@ -104,6 +104,18 @@ var kinds = []kind{
 		n.kill(w.between(50*time.Millisecond, 3*time.Second), n.config)
 	}},
 	{"crash-master", func(w *World) { w.master().crashIn = 1 + w.rng.IntN(40) }},
+	{"disk-lost", func(w *World) {
+		n, d := w.someone(), w.disks.list[w.rng.IntN(len(w.disks.list))]
+		w.note(n.id, "disk %s cannot be reached", d.id)
+		n.kernel.missing[d.id] = true
+		w.later(func() { delete(n.kernel.missing, d.id) })
+	}},
+	{"disk-bad", func(w *World) {
+		d := w.disks.list[w.rng.IntN(len(w.disks.list))]
+		w.note(0, "writes to disk %s fail", d.id)
+		d.bad = true
+		w.later(func() { d.bad = false })
+	}},
 	{"busy", func(w *World) {
 		c := w.someone().config
 		c.busy = true
@@ -202,8 +214,12 @@ func (w *World) isolate(n *node, d time.Duration) {
 // heal ends every fault.
 func (w *World) heal() {
 	w.net.heal()
+	for _, d := range w.disks.list {
+		d.bad = false
+	}
 	for _, n := range w.nodes[1:] {
 		n.crashIn, n.kernel.pathCut, n.config.busy = 0, 0, false
+		clear(n.kernel.missing)
 		for _, s := range n.services {
 			s.process().hung = 0
 		}

@@ -93,7 +93,7 @@ func (h *history) answered(r *request) {
 		case r.answer.Outcome == txn.Unknown:
 		case r.answer.Outcome == txn.Done && r.answer.Version == v.group.Version:
 			if !was {
-				h.w.violate("S4", "%v was answered done at version %d, which does not hold it", r, r.answer.Version)
+				h.w.violate("S4", "%v was answered done at version %d, which does not hold it, but %v", r, r.answer.Version, v.by)
 			}
 			v.by = []*request{r}
 			return

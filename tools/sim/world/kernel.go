@@ -23,6 +23,7 @@ type kernel struct {
 	fences  map[string]fenceSet // by group
 	leaving bool                // the fence sets stay as they are
 	gone    bool                // the disks were cut, and are not back
+	missing map[string]bool     // a fault: disks that cannot be reached here
 	users   bool                // somebody has the first volume open
 	pathCut int
 	queue   []*bio
@@ -33,7 +34,7 @@ type kernel struct {
 }
 
 func newKernel(n *node) kernel {
-	k := kernel{n: n, guard: map[string]string{}, fences: map[string]fenceSet{}, users: true}
+	k := kernel{n: n, guard: map[string]string{}, fences: map[string]fenceSet{}, missing: map[string]bool{}, users: true}
 	k.vols = newVolumes(n)
 	return k
 }
@@ -74,7 +75,7 @@ func (k *kernel) write() {
 	if !k.n.up || k.n.still > 0 {
 		return
 	}
-	name, id, ok := k.vols.pick()
+	d, ok := k.vols.pick()
 	if !ok {
 		return
 	}
@@ -84,11 +85,11 @@ func (k *kernel) write() {
 	}
 	if k.lapsed() {
 		k.refused++
-		k.vols.wrong[id] = true
-		k.n.w.note(k.n.id, "the gate refuses a write to %s", name)
+		k.vols.wrong[d.uuid] = true
+		k.n.w.note(k.n.id, "the gate refuses a write to %s", d.name)
 		return
 	}
-	k.submit(&bio{inc: incarnationOf(id), volume: id, guarded: true, deadline: k.gate.Deadline, passed: now})
+	k.submit(&bio{inc: d.inc, volume: d.uuid, guarded: true, deadline: k.gate.Deadline, passed: now})
 }
 
 // writeLabel submits a write on a label; the gate decides if the disk is guarded.
@@ -97,7 +98,7 @@ func (k *kernel) writeLabel(inc view.Incarnation, x label.Write, done func(err s
 	b := &bio{inc: inc, label: x, done: done, deadline: k.gate.Deadline, passed: now}
 	_, b.guarded = k.guard[x.Disk]
 	switch {
-	case k.gone:
+	case k.gone || k.missing[x.Disk]:
 		done("no such device")
 	case b.guarded && k.lapsed():
 		k.refused++

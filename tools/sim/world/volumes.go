@@ -22,16 +22,21 @@ const drainPoll = 10 * time.Millisecond
 type volumes struct {
 	*dmtest.Kernel
 	n        *node
-	inflight map[string]int     // by uuid
-	wrong    map[string]bool    // by uuid: somebody has seen an error on it
-	blocked  map[string]*daemon // by name: being suspended, and by whom
-	known    []mapped           // what runs; nil: to be looked at anew
-	returns  uint32             // how often the disks came back, each time under other numbers
+	inflight map[string]int                 // by uuid
+	wrong    map[string]bool                // by uuid: somebody has seen an error on it
+	blocked  map[string]*daemon             // by name: being suspended, and by whom
+	known    []mapped                       // what runs; nil: to be looked at anew
+	made     map[dm.DevNum]view.Incarnation // in which each device was created
+	version  uint64                         // of the group's tables, as resumed last
+	going    uint64                         // and as loaded last, or gone back to
+	returns  uint32                         // how often the disks came back, each time under other numbers
 }
 
 // mapped is a device through which I/O goes, with one piece of what it maps for each segment.
 type mapped struct {
 	name, uuid, volume string
+	inc                view.Incarnation // in which it was created
+	length             dm.Sectors
 	pieces             []piece
 }
 
@@ -43,7 +48,8 @@ type piece struct {
 var _ dm.Kernel = (*volumes)(nil)
 
 func newVolumes(n *node) *volumes {
-	v := &volumes{Kernel: dmtest.New(map[dm.DevNum]dm.Sectors{}), n: n, inflight: map[string]int{}, wrong: map[string]bool{}, blocked: map[string]*daemon{}}
+	v := &volumes{Kernel: dmtest.New(map[dm.DevNum]dm.Sectors{}), n: n, inflight: map[string]int{}, wrong: map[string]bool{},
+		blocked: map[string]*daemon{}, made: map[dm.DevNum]view.Incarnation{}}
 	v.plug(diskBytes / sectorBytes)
 	return v
 }
@@ -102,7 +108,7 @@ func (v *volumes) running() []mapped {
 		panic("BUG: " + err.Error())
 	}
 	for _, s := range states {
-		d := mapped{name: s.Name, uuid: s.UUID, volume: partsOf(s.UUID)[1]}
+		d := mapped{name: s.Name, uuid: s.UUID, volume: partsOf(s.UUID)[1], inc: v.made[s.Dev], length: s.Live.Length()}
 		at := dm.Sectors(0)
 		for _, seg := range s.Live {
 			if l, ok := seg.Target.(dm.Linear); ok {
@@ -120,14 +126,14 @@ func (v *volumes) running() []mapped {
 }
 
 // pick chooses a volume that somebody writes to.
-func (v *volumes) pick() (name, uuid string, ok bool) {
+func (v *volumes) pick() (d mapped, ok bool) {
 	all := v.running()
 	if len(all) == 0 {
-		return "", "", false
+		return mapped{}, false
 	}
-	d := all[v.n.w.rng.IntN(len(all))]
+	d = all[v.n.w.rng.IntN(len(all))]
 	busy := v.blocked[d.name] != nil || v.wrong[d.uuid] || v.n.w.clients.closed[d.volume]
-	return d.name, d.uuid, !busy && (d.volume != firstVolume || v.n.kernel.users)
+	return d, !busy && (d.volume != firstVolume || v.n.kernel.users)
 }
 
 // hold suspends a device once nothing is in flight, and calls done: with an error if it does not exist, or if the daemon
@@ -200,6 +206,15 @@ func (v *volumes) byUUID(uuid string) (dm.Info, bool) {
 		}
 	}
 	return dm.Info{}, false
+}
+
+// Create remembers the life in which the device, and its page cache, begins.
+func (v *volumes) Create(name, uuid string) (dm.DevNum, error) {
+	dev, err := v.Kernel.Create(name, uuid)
+	if err == nil {
+		v.made[dev] = v.n.cluster.status.Incarnation
+	}
+	return dev, err
 }
 
 // Load is checked: guarded disks, and a fence set handed over.
