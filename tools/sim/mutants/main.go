@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -27,6 +28,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f := pflag.NewFlagSet("mutants", pflag.ContinueOnError)
 	f.SetOutput(stderr)
 	seeds := f.Uint64("seeds", seedsDefault, "seeds within which a mutant must be caught")
+	jobs := f.Int("jobs", runtime.NumCPU(), "mutants to try side by side")
 	only := f.String("run", "", "only mutants whose name contains this")
 	if err := f.Parse(args); err != nil {
 		fmt.Fprintf(stderr, "mutants: %v\n", err)
@@ -38,24 +40,54 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	caught := 0
-	for _, m := range list {
-		how, err := try(m, *seeds)
-		if err != nil {
-			fmt.Fprintf(stderr, "mutants: %v\n", err)
+	for r := range tryAll(list, *seeds, *jobs) {
+		if r.err != nil {
+			fmt.Fprintf(stderr, "mutants: %v\n", r.err)
 			return 1
 		}
-		if how == "" {
-			fmt.Fprintf(stdout, "%-28s NOT CAUGHT in %d seeds: %s\n", m.name, *seeds, m.about)
+		if r.how == "" {
+			fmt.Fprintf(stdout, "%-28s NOT CAUGHT in %d seeds: %s\n", r.name, *seeds, r.about)
 			continue
 		}
 		caught++
-		fmt.Fprintf(stdout, "%-28s caught: %s\n", m.name, how)
+		fmt.Fprintf(stdout, "%-28s caught: %s\n", r.name, r.how)
 	}
 	fmt.Fprintf(stdout, "%d of %d mutants caught\n", caught, len(list))
 	if caught < len(list) {
 		return 1
 	}
 	return 0
+}
+
+// result is what became of a mutant.
+type result struct {
+	mutant
+	how string // the violation; empty: none
+	err error
+}
+
+// tryAll tries the mutants, some side by side, and gives the results in their order. All share the build cache: of each
+// only what it changes is compiled.
+func tryAll(list []mutant, seeds uint64, jobs int) <-chan result {
+	free := make(chan struct{}, max(1, jobs))
+	each := make([]chan result, len(list))
+	for i, m := range list {
+		each[i] = make(chan result, 1)
+		go func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			how, err := try(m, seeds)
+			each[i] <- result{m, how, err}
+		}()
+	}
+	all := make(chan result)
+	go func() {
+		defer close(all)
+		for _, one := range each {
+			all <- <-one
+		}
+	}()
+	return all
 }
 
 func load(only string) ([]mutant, error) {

@@ -148,10 +148,10 @@ var kinds = []kind{
 	{"pause", func(w *World) { w.someone().freeze(w.between(200*time.Millisecond, 8*time.Second), true) }},
 	{"path", func(w *World) { w.someone().cutPath(w.between(200*time.Millisecond, 10*time.Second)) }},
 	{"unplugged", func(w *World) {
-		n, d := w.someone(), w.between(2*time.Second, 9*time.Second)
+		n, d := w.someone(), w.between(2*time.Second, 7*time.Second)
 		w.isolate(n, d)
 		n.cutPath(d)
-		if w.chance(0.5) {
+		if w.chance(0.7) {
 			n.hang(d, n.services...)
 		}
 	}},
