@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/plexus-cvm/plexus/bpf"
 	member "github.com/plexus-cvm/plexus/clusterd/api"
 	"github.com/plexus-cvm/plexus/clusterd/peer"
 	"github.com/plexus-cvm/plexus/clusterd/settings"
@@ -43,9 +44,9 @@ func (l env) Scan(a txn.Scan) {
 }
 
 func (l env) Write(a txn.Write) {
-	lease := l.place.Lease
+	inc := l.place.Self.Inc
 	l.lanes.run(laneDisk(a.Write.Disk), func() {
-		err := l.write(a, lease)
+		err := l.write(a, inc)
 		if err != nil {
 			l.log.Error("label not written", "disk", a.Write.Disk, "what", a.What, "error", err)
 		}
@@ -53,19 +54,46 @@ func (l env) Write(a txn.Write) {
 	})
 }
 
-func (l *Loop) write(a txn.Write, lease view.Lease) error {
+func (l *Loop) write(a txn.Write, inc view.Incarnation) error {
 	d, ok := l.seen.disk(a.Write.Disk)
-	switch {
-	case !ok:
+	if !ok {
 		return fmt.Errorf("write label %s: the disk was not found", a.Write.Disk)
-	case a.Shared && (lease.State != view.LeaseRunning || !lease.Open(now())):
-		return fmt.Errorf("write label of %s: this node has no lease", d.Name)
+	}
+	if a.Shared {
+		if err := errors.Join(l.alive(inc), l.mayWrite()); err != nil {
+			return fmt.Errorf("write label of %s: %w", d.Name, err)
+		}
 	}
 	h, err := l.cfg.Host.Open(d, disk.ForWrite)
 	if err != nil {
 		return err
 	}
 	return errors.Join(h.Write(a.Write), h.Close())
+}
+
+// mayWrite asks the gate itself: a disk that is about to become one of a group is not guarded yet, and what clusterd said
+// last may be older than the turn of this write.
+func (l *Loop) mayWrite() error {
+	g, err := l.openGate()
+	if err != nil {
+		return err
+	}
+	lease, err := g.Lease()
+	if err != nil {
+		return err
+	}
+	if lease.State != bpf.LeaseRunning || int64(now()) >= lease.Deadline {
+		return fmt.Errorf("this node has no lease: it is %v", lease.State)
+	}
+	return nil
+}
+
+// alive refuses what belongs to an incarnation that is over.
+func (l *Loop) alive(inc view.Incarnation) error {
+	if now := view.Incarnation(l.life.Load()); inc != 0 && inc != now {
+		return fmt.Errorf("incarnation %d of this node is over", inc)
+	}
+	return nil
 }
 
 func (l env) PutHome(a txn.PutHome) {
@@ -105,27 +133,34 @@ func (l env) Send(a txn.Send) {
 }
 
 // finish runs work in the lane of a group's devices and reports its end.
-func (l *Loop) finish(op txn.Op, group, what string, work func() (holding bool, err error)) {
+//
+// What is done for a shared group is done in one incarnation of this node, inc; zero is a private group. Work whose turn
+// comes after the end of that life is not done any more: its devices would stay, under names that the next life needs.
+func (l *Loop) finish(op txn.Op, group, what string, inc view.Incarnation, work func() (holding bool, err error)) {
 	l.lanes.run(laneGroup(group), func() {
 		began := time.Now()
-		holding, err := work()
+		var holding bool
+		err := l.alive(inc)
+		if err == nil {
+			holding, err = work()
+		}
 		l.log.Info(what, "group", group, "took", time.Since(began).Round(time.Millisecond).String(), "error", text(err))
 		l.event(txn.Finished{Op: op, Err: text(err), Holding: holding})
 	})
 }
 
 func (l env) Guard(a txn.Guard) {
-	l.finish(a.Op, a.Group, "disks guarded", func() (bool, error) { return false, l.guard(a.Group, a.Disks) })
+	l.finish(a.Op, a.Group, "disks guarded", l.place.Self.Inc, func() (bool, error) { return false, l.guard(a.Group, a.Disks) })
 }
 
 func (l env) Hand(a txn.Hand) {
 	start, inc := l.place.Start, l.place.Self.Inc
-	l.finish(a.Op, a.Fence.Group, "fence set handed over", func() (bool, error) { return l.hand(start, inc, a.Fence) })
+	l.finish(a.Op, a.Fence.Group, "fence set handed over", inc, func() (bool, error) { return l.hand(start, inc, a.Fence) })
 }
 
 func (l env) Load(a txn.Load) {
 	side := l.side(a.Want)
-	l.finish(a.Op, a.Want.ID, "tables loaded", func() (bool, error) {
+	l.finish(a.Op, a.Want.ID, "tables loaded", side.inc, func() (bool, error) {
 		ctx, cancel := boottime(context.Background(), a.Deadline)
 		defer cancel()
 		if err := l.tables.load(ctx, a.Want, side); err != nil {
@@ -137,7 +172,7 @@ func (l env) Load(a txn.Load) {
 
 func (l env) Resume(a txn.Resume) {
 	side := l.side(a.Want)
-	l.finish(a.Op, a.Want.ID, "tables resumed", func() (bool, error) {
+	l.finish(a.Op, a.Want.ID, "tables resumed", side.inc, func() (bool, error) {
 		defer l.follow()
 		if err := l.tables.resume(a.Want, side, a.Holding); err != nil {
 			return false, err
@@ -148,12 +183,12 @@ func (l env) Resume(a txn.Resume) {
 
 func (l env) Clear(a txn.Clear) {
 	side := l.side(a.Want)
-	l.finish(a.Op, a.Want.ID, "tables cleared", func() (bool, error) { return false, l.tables.clear(a.Want.ID, side) })
+	l.finish(a.Op, a.Want.ID, "tables cleared", side.inc, func() (bool, error) { return false, l.tables.clear(a.Want.ID, side) })
 }
 
 func (l env) Revive(a txn.Revive) {
 	side := l.side(a.Want)
-	l.finish(a.Op, a.Want.ID, "tables revived", func() (bool, error) {
+	l.finish(a.Op, a.Want.ID, "tables revived", side.inc, func() (bool, error) {
 		defer l.follow()
 		return false, l.tables.revive(a.Have, a.Want.ID, side, a.Holding)
 	})

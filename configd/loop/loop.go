@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plexus-cvm/plexus/bpf"
@@ -67,6 +68,7 @@ type Loop struct {
 	port      *peer.Port
 	place     member.Update // the latest
 	shown     txn.Cluster   // to the machine
+	life      atomic.Uint64 // this node's incarnation while it may use shared groups, else zero; the lanes look at it
 	gateMu    sync.Mutex
 	gate      bpf.Gate // nil until it was needed
 	seen      seen     // what the lanes know of disks
@@ -200,6 +202,11 @@ func (l *Loop) update(u member.Update) {
 	if u.Start != l.place.Start || u.Self.Inc != l.place.Self.Inc {
 		l.unloads.taken = false
 	}
+	life := uint64(0)
+	if c := u.Condition; c == view.Joining || c == view.InView || c == view.Leaving {
+		life = uint64(u.Self.Inc)
+	}
+	l.life.Store(life)
 	place := txn.Cluster{
 		ID: u.Cluster, Node: u.Self.Node, Inc: u.Self.Inc, Start: u.Start, Condition: u.Condition, View: u.View, Homes: u.Homes,
 	}
