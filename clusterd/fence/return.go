@@ -15,6 +15,7 @@ import (
 
 const (
 	returnEvery = 200 * time.Millisecond
+	probeLimit  = 5 * time.Second // for a scan and the probes behind it; then what they left half done is done anew
 	// recoveryTmo is what open-iscsi gives a session where its settings say nothing: node.session.timeo.replacement_timeout.
 	recoveryTmo = "120"
 )
@@ -79,13 +80,42 @@ func revive(ctx context.Context, sys, session string) error {
 	if host == "" {
 		return fmt.Errorf("its SCSI host is not in %s", device)
 	}
-	if err := write(filepath.Join(sys, "class/scsi_host", host, "scan"), "- - -"); err != nil {
-		return err
+	for {
+		if err := write(filepath.Join(sys, "class/scsi_host", host, "scan"), "- - -"); err != nil {
+			return err
+		}
+		soon, cancel := context.WithTimeout(ctx, probeLimit)
+		err := poll(soon, func() (bool, error) { return disksUp(device) })
+		cancel()
+		if err == nil {
+			return write(filepath.Join(dir, "recovery_tmo"), recoveryTmo)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("its disks have no block devices yet: %w", err)
+		}
+		dropHalf(device)
 	}
-	if err := poll(ctx, func() (bool, error) { return disksUp(device) }); err != nil {
-		return fmt.Errorf("its disks have no block devices yet: %w", err)
+}
+
+// dropHalf deletes the disks of a session that have no block device. A probe that ran into a shut gate leaves them so, and
+// a scan passes over what is there.
+func dropHalf(session string) {
+	types, _ := filepath.Glob(filepath.Join(session, "target*", "*", "type"))
+	for _, t := range types {
+		if kind, err := read(t); err == nil && kind == "0" && !hasBlock(filepath.Dir(t)) {
+			_ = write(filepath.Join(filepath.Dir(t), "delete"), "1") // one that stays is waited for again
+		}
 	}
-	return write(filepath.Join(dir, "recovery_tmo"), recoveryTmo)
+}
+
+// hasBlock reports whether a SCSI disk has a block device with a size.
+func hasBlock(disk string) bool {
+	sizes, _ := filepath.Glob(filepath.Join(disk, "block", "*", "size"))
+	if len(sizes) == 0 {
+		return false
+	}
+	size, err := read(sizes[0])
+	return err == nil && size != "0"
 }
 
 // disksUp reports whether the session has disks and all of them have their block device: the kernel gives them that some
@@ -97,12 +127,7 @@ func disksUp(session string) (bool, error) {
 		if kind, err := read(t); err != nil || kind != "0" {
 			continue // gone this moment, or no disk
 		}
-		disks++
-		sizes, _ := filepath.Glob(filepath.Join(filepath.Dir(t), "block", "*", "size"))
-		if len(sizes) == 0 {
-			return false, nil
-		}
-		if size, err := read(sizes[0]); err != nil || size == "0" {
+		if disks++; !hasBlock(filepath.Dir(t)) {
 			return false, nil
 		}
 	}

@@ -53,16 +53,25 @@ func TestOnlyCutSessionsAreBroughtBack(t *testing.T) {
 	}
 }
 
+// half puts a disk into a session that has no block device.
+func half(t *testing.T, sys string) (dir string) {
+	t.Helper()
+	dir = filepath.Join(sys, "devices/platform/host2/session1/target2:0:0/2:0:0:2")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"type": "0\n", "delete": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 func TestADiskWithoutABlockDeviceIsWaitedFor(t *testing.T) {
 	sys := t.TempDir()
 	session(t, sys, "session1", "host2", "LOGGED_IN", "0")
-	late := filepath.Join(sys, "devices/platform/host2/session1/target2:0:0/2:0:0:2")
-	if err := os.MkdirAll(late, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(late, "type"), []byte("0\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	half(t, sys)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := comeBack(ctx, sys); err == nil || !strings.Contains(err.Error(), "no block devices yet") {
@@ -70,6 +79,20 @@ func TestADiskWithoutABlockDeviceIsWaitedFor(t *testing.T) {
 	}
 	if tmo, _ := read(filepath.Join(sys, "class/iscsi_session/session1/recovery_tmo")); tmo != "0" {
 		t.Fatal("the mark of the leave is gone before the disks are back")
+	}
+}
+
+func TestADiskLeftHalfProbedIsDeletedSoThatAScanFindsItAnew(t *testing.T) {
+	sys := t.TempDir()
+	session(t, sys, "session1", "host2", "LOGGED_IN", "0")
+	dir := half(t, sys)
+	dropHalf(filepath.Join(sys, "devices/platform/host2/session1"))
+	if text, _ := read(filepath.Join(dir, "delete")); text != "1" {
+		t.Error("the disk without a block device was not deleted")
+	}
+	whole := filepath.Join(sys, "devices/platform/host2/session1/target2:0:0/2:0:0:1/delete")
+	if _, err := os.Stat(whole); err == nil {
+		t.Error("the whole disk was touched")
 	}
 }
 

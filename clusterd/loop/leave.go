@@ -127,9 +127,11 @@ func (l *Loop) back() {
 		defer cancel()
 		err := l.cfg.Leaver.Return(ctx)
 		l.post(func() {
-			l.away.returning, l.away.gone, l.changed = false, false, true
+			// A life that ended meanwhile had the gate shut: what came back under it is not to be trusted.
+			l.away.returning, l.away.gone, l.changed = false, err != nil || !l.lease.Running(), true
 			if err != nil {
-				l.log.Error("the disks did not come back; the configuration join will name them", "error", err)
+				l.log.Error("the disks did not come back; this node leaves and tries again", "error", err)
+				l.step(member.Failed{Reason: view.ReasonNoDisk})
 			}
 		})
 	})
